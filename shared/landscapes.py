@@ -82,7 +82,8 @@ def _planar(name, f, grad, hess, **about) -> Landscape:
     """f(x, y), from its value, (f_x, f_y) and (f_xx, f_xy, f_yy)."""
     def hessian(p):
         xx, xy, yy = hess(*_coordinates(p))
-        return _stack(_stack(xx, xy), _stack(xy, yy), axis=-2)
+        H = _stack(xx, xy, xy, yy)
+        return H.reshape(*H.shape[:-1], 2, 2)
     return Landscape(name, lambda p: f(*_coordinates(p)), lambda p: _stack(*grad(*_coordinates(p))), hessian, **about)
 
 
@@ -90,8 +91,12 @@ def _coordinates(p):
     return p[..., 0], p[..., 1]
 
 
-def _stack(*parts, axis=-1):
-    return np.stack(np.broadcast_arrays(*parts), axis)
+def _stack(*parts):
+    """The parts, broadcast, along a new last axis. Filled in place: every gradient of every step passes here."""
+    stacked = np.empty((*np.broadcast(*parts).shape, len(parts)))
+    for i, part in enumerate(parts):
+        stacked[..., i] = part
+    return stacked
 
 
 def _diagonal(v):

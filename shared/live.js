@@ -322,7 +322,7 @@ function render({ model, el }) {
     return canvas.width / full[0];
   };
   const shows = {}, points = [];
-  let scene = { marks: [], axes: [], n: 0 }, xy = new Float32Array(), busy = null, held = null, url = null, ready = false, pending = 0;
+  let scene = { marks: [], axes: [], n: 0 }, xy = new Float32Array(), busy = null, held = null, url = null, ready = false;
 
   const conditional = []; // [element, its `when`]: controls that only some values of others bring up
   const reveal = (now) => conditional.forEach(([element, when]) => {
@@ -424,9 +424,8 @@ function render({ model, el }) {
     repaint();
   };
   const update = async () => { // a new background and its marks appear together
-    cancelAnimationFrame(pending);
     const next = model.get("_scene"), background = model.get("_background");
-    if (background === held) { if (!busy) take(next); return; }
+    if (background === held) { if (!busy && next !== scene) take(next); return; }
     held = background;
     const source = typeof background === "string" ? background : URL.createObjectURL(new Blob([bytes(background)], { type: "image/png" }));
     const image = new Image();
@@ -441,11 +440,9 @@ function render({ model, el }) {
     ready = true;
     take(model.get("_scene"));
   };
-  const scheduled = () => { cancelAnimationFrame(pending); pending = requestAnimationFrame(update); };
-  // Frames of one message arrive as several change events: wait for the next animation frame, then paint once.
-  model.on("change:_scene", scheduled);
-  model.on("change:_background", scheduled);
+  // "change" comes once a message, after all of its traits; painting at once, not at the next frame, is half a frame sooner.
   model.on("change:_values", values);
+  model.on("change", update);
   window.addEventListener("resize", repaint); // also when the page is zoomed
   for (const kind of ["keydown", "keyup", "keypress"]) root.addEventListener(kind, (event) => event.stopPropagation());
 
@@ -455,10 +452,8 @@ function render({ model, el }) {
   el.append(root);
   return () => {
     bar?.close();
-    cancelAnimationFrame(pending);
     if (url) URL.revokeObjectURL(url);
-    model.off("change:_scene", scheduled);
-    model.off("change:_background", scheduled);
+    model.off("change", update);
     model.off("change:_values", values);
     window.removeEventListener("resize", repaint);
   };
@@ -521,7 +516,7 @@ async function table(data) {
     return sum;
   }
   const tell = () => {
-    for (const event of ["change:_scene", "change:_background", "change:_values"]) for (const listener of heard[event] ?? []) listener();
+    for (const event of ["change:_values", "change"]) for (const listener of heard[event] ?? []) listener();
   };
   apply(frame.values);
   return {

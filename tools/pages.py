@@ -5,6 +5,7 @@ last expression calls `<module>.explorer(...)` is run together with the statemen
 answers without a kernel. What was baked is kept in `.baked/` until the cells or the files of `shared` they used change.
 """
 
+import argparse
 import ast
 import base64
 import contextlib
@@ -16,6 +17,7 @@ import os
 import re
 import symtable
 import sys
+import time
 import zlib
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -459,3 +461,19 @@ def _kept(name, key):
 def _fill(chapter, baked):
     for number, figure in baked.items():
         chapter.cells[int(number) - 1].explorer = figure
+
+
+def main(arguments, command, about, things, folder, build):
+    """The command line of `run.py slides` and `run.py site`; whether it failed. `build(names, folder)` writes them."""
+    parser = argparse.ArgumentParser(prog=f"run.py {command}", description=about)
+    parser.add_argument("chapters", nargs="*", help="number, name or path; none for all")
+    parser.add_argument("--to", metavar="FOLDER", type=Path, default=folder, help=f"where (default {folder.name}/)")
+    options = parser.parse_args(arguments)
+    start = time.perf_counter()
+    try:
+        written = build(options.chapters, options.to)
+    except PageError as error:
+        print(error)
+        return True
+    print(f"{len(written)} {things} in {options.to} after {time.perf_counter() - start:.0f} s")
+    return False

@@ -4,13 +4,10 @@ A page holds its text, pictures and baked explorers; the style, MathJax and the 
 All links are relative and nothing is fetched from elsewhere, so the folder works on any static host and from a disk.
 """
 
-import argparse
 import html
 import json
 import re
 import sys
-import time
-from pathlib import Path
 
 from tools import pages
 
@@ -153,18 +150,7 @@ def build(names=(), folder=SITE, quick=False, log=print):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="run.py site", description="Write the chapters as self-contained pages.")
-    parser.add_argument("chapters", nargs="*", help="number, name or path; none for all")
-    parser.add_argument("--to", metavar="FOLDER", type=Path, default=SITE, help="where (default site/)")
-    options = parser.parse_args(arguments)
-    start = time.perf_counter()
-    try:
-        written = build(options.chapters, options.to)
-    except pages.PageError as error:
-        print(error)
-        return True
-    print(f"{len(written)} pages in {options.to} after {time.perf_counter() - start:.0f} s")
-    return False
+    return pages.main(arguments, "site", "Write the chapters as self-contained pages.", "pages", SITE, build)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,9 @@ reveal.js, MathJax, pictures and baked explorers are in the file. Open it in a b
 code of a slide, F full screen; `?view=print` at the end of the address is the form to print or to save as PDF.
 """
 
-import argparse
 import html
 import re
 import sys
-import time
-from pathlib import Path
 
 from tools import pages
 
@@ -148,18 +145,7 @@ def build(names=(), folder=SLIDES, quick=False, log=print):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="run.py slides", description="Write one self-contained deck per chapter.")
-    parser.add_argument("chapters", nargs="*", help="number, name or path; none for all")
-    parser.add_argument("--to", metavar="FOLDER", type=Path, default=SLIDES, help="where (default slides/)")
-    options = parser.parse_args(arguments)
-    start = time.perf_counter()
-    try:
-        written = build(options.chapters, options.to)
-    except pages.PageError as error:
-        print(error)
-        return True
-    print(f"{len(written)} decks in {options.to} after {time.perf_counter() - start:.0f} s")
-    return False
+    return pages.main(arguments, "slides", "Write one self-contained deck per chapter.", "decks", SLIDES, build)
 
 
 if __name__ == "__main__":
