@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from shared.labsettings import write_overrides
+from tools import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_FLAGS = [
@@ -50,6 +51,31 @@ class Lab:
             window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true; }); }""")
         self.page.wait_for_function("() => window.ran", timeout=1000 * timeout)
         self.page.wait_for_timeout(300)
+
+    def run_explorers(self, chapter):
+        """Run the cells of a chapter that show an explorer, and before each only the statements that it needs."""
+        for number, source, shows in pages.program(pages.load(chapter).cells):
+            if shows:
+                self.page.evaluate("""async (i) => {
+                    window.jupyterapp.shell.currentWidget.content.activeCellIndex = i;
+                    await window.jupyterapp.commands.execute('notebook:run-cell');
+                }""", number - 1)  # fmt: skip
+            else:
+                assert "Error" not in self.run_code(source), source
+
+    def run_code(self, code):
+        """Run code in the notebook's kernel and return what it prints, or the message of its error."""
+        self.page.evaluate(
+            """async (code) => {
+            const panel = window.jupyterapp.shell.currentWidget;
+            const future = panel.sessionContext.session.kernel.requestExecute({ code });
+            window.printed = "";
+            future.onIOPub = (m) => { window.printed += m.content.text ?? m.content.evalue ?? ""; };
+            await future.done;
+        }""",
+            code,
+        )
+        return self.page.evaluate("window.printed")
 
     def stop_kernels(self):
         """Shut down the kernels of all notebooks opened so far."""

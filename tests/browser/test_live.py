@@ -10,6 +10,7 @@ from live_scene import scene
 from PIL import Image
 
 from shared.live import baked_html
+from tools.pages import load
 
 pytestmark = pytest.mark.browser
 
@@ -24,21 +25,6 @@ def show(lab, notebook, *more, name="scene.ipynb"):
     (figure,) = lab.explorers()
     lab.settle(figure)
     return figure
-
-
-def run_cell(lab, code):
-    """Run code in a new last cell and return what it prints."""
-    lab.page.evaluate(
-        """async (code) => {
-        const panel = window.jupyterapp.shell.currentWidget;
-        const future = panel.sessionContext.session.kernel.requestExecute({ code });
-        window.printed = "";
-        future.onIOPub = (m) => { window.printed += m.content.text ?? m.content.evalue ?? ""; };
-        await future.done;
-    }""",
-        code,
-    )
-    return lab.page.evaluate("window.printed")
 
 
 def test_pixels_follow_every_control(lab, notebook):
@@ -67,7 +53,7 @@ def test_keys_stay_with_the_control(lab, notebook):
     lab.settle(figure)
     assert start.evaluate("n => n.style.left") != left
     assert lab.page.locator(".jp-Cell").count() == 1
-    assert run_cell(lab, "print(e.lr, e.start)").strip() not in ("", "0.1 (1.5, 1.0)")
+    assert lab.run_code("print(e.lr, e.start)").strip() not in ("", "0.1 (1.5, 1.0)")
 
 
 def test_playback_needs_no_kernel(lab, notebook):
@@ -85,7 +71,7 @@ def test_playback_needs_no_kernel(lab, notebook):
     figure.locator(".live-bar button").first.click()  # pause: now the kernel learns the step
     assert lab.settle(figure) != full
     lab.page.wait_for_timeout(600)
-    step = int(run_cell(lab, "print(e.step)"))
+    step = int(lab.run_code("print(e.step)"))
     assert 0 < step < 199
     assert figure.locator(".live-bar output").text_content() == f"{step} / 199"
 
@@ -93,19 +79,19 @@ def test_playback_needs_no_kernel(lab, notebook):
 def test_python_moves_the_figure(lab, notebook):
     figure = show(lab, notebook)
     before = lab.settle(figure)
-    run_cell(lab, "e.set(lr=0.5, logarithmic=False)")
+    lab.run_code("e.set(lr=0.5, logarithmic=False)")
     assert lab.settle(figure) != before
     assert figure.locator("[data-control=lr] output").text_content() == "0.5"
     assert not figure.locator("[data-control=logarithmic] input").is_checked()
-    assert "from 0.001 to 1" in run_cell(lab, "e.lr = 7")
+    assert "from 0.001 to 1" in lab.run_code("e.lr = 7")
 
 
 def test_error_is_shown(lab, notebook):
     figure = show(lab, notebook)
-    run_cell(lab, "e._compute, old = (lambda **_: 1 / 0), e._compute; e._takes[e._compute] = ['lr']; e.lr = 0.3")
+    lab.run_code("e._compute, old = (lambda **_: 1 / 0), e._compute; e._takes[e._compute] = ['lr']; e.lr = 0.3")
     alert = figure.locator(".live-error")
     alert.get_by_text("ZeroDivisionError: division by zero").wait_for(timeout=5000)
-    run_cell(lab, "e._compute = old; e.lr = 0.2")
+    lab.run_code("e._compute = old; e.lr = 0.2")
     lab.settle(figure)
     assert alert.text_content() == ""
 
@@ -113,11 +99,11 @@ def test_error_is_shown(lab, notebook):
 def test_running_again_closes_the_previous_figure(lab, notebook):
     count = "from ipywidgets.widgets.widget import _instances; print(len(_instances))"
     show(lab, notebook)
-    before = run_cell(lab, count)
+    before = lab.run_code(count)
     for _ in range(3):
         lab.run_all()
     lab.page.wait_for_timeout(500)
-    assert run_cell(lab, count) == before
+    assert lab.run_code(count) == before
     assert len(lab.explorers()) == 1
 
 
@@ -128,12 +114,12 @@ def test_pointer_on_a_scaled_figure(lab, notebook):
     assert box["width"] < 700
     x0, y0, x1, y1, width, height = map(
         float,
-        run_cell(lab, "b = e.fig.axes[0].get_position(); print(b.x0, b.y0, b.x1, b.y1, *e.fig.bbox.size)").split(),
+        lab.run_code("b = e.fig.axes[0].get_position(); print(b.x0, b.y0, b.x1, b.y1, *e.fig.bbox.size)").split(),
     )
     at = x0 + 0.25 * (x1 - x0), 1 - (y0 + 0.75 * (y1 - y0))  # a quarter from the left, a quarter from the top
     lab.page.mouse.click(box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"])
     lab.settle(figure)
-    x, y = eval(run_cell(lab, "print(e.start)"))
+    x, y = eval(lab.run_code("print(e.start)"))
     assert (x, y) == pytest.approx((-1, 1), abs=0.03)
 
 
@@ -198,15 +184,24 @@ def test_browser_paints_what_matplotlib_draws(page, exported):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_chapter_explorers(lab, chapter):
-    """Images before running, no widget that cannot be shown, and then every control of every explorer."""
+    """Pictures before running, no widget that cannot be shown, and then every control of every explorer.
+
+    The first chapter is run from its first cell to its last, as a reader would; of the others, which nbval runs too,
+    the explorers and what they need.
+    """
     lab.open_notebook(f"chapters/{chapter}")
     page = lab.page
     assert page.get_by_text("Error displaying widget").count() == 0
     if page.locator(".jp-OutputArea-output").count():
         assert page.locator(".jp-OutputArea-output img").count() > 0, "no picture before the first run"
-    lab.run_all(timeout=400)
+    if chapter == CHAPTERS[0]:
+        lab.run_all(timeout=400)
+    else:
+        lab.run_explorers(ROOT / "chapters" / chapter)
     page.wait_for_selector(".live", timeout=20_000)
-    for i, figure in enumerate(lab.explorers()):
+    figures = lab.explorers()
+    assert len(figures) == sum(cell.shows_explorer for cell in load(ROOT / "chapters" / chapter).cells)
+    for i, figure in enumerate(figures):
         figure.scroll_into_view_if_needed()
         lab.settle(figure)
         for name in names(figure):
