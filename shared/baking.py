@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from . import theme
 from .live import _LOCK, Choices, Play, Point, Slider
 from .marks import GLYPHS, letters_of
 
@@ -70,7 +71,7 @@ class _Oven:
         """The number of the present background among the different ones."""
         if self.background not in self.pictures:
             image, buffer = Image.open(BytesIO(self.background)), BytesIO()
-            image = image.quantize(64, dither=Image.Dither.NONE).convert("RGB")
+            image = theme.reduced(image).convert("RGB")
             image.save(buffer, "webp", lossless=True, quality=60, method=4)
             self.pictures[self.background] = len(self.pictures), buffer.getvalue()
         return self.pictures[self.background][0]

@@ -559,7 +559,8 @@ async function table(data) {
 async function awaken() {
   for (const el of document.querySelectorAll(".live-baked:not([data-awake])")) {
     el.dataset.awake = "";
-    render({ model: await table(JSON.parse(el.querySelector("script").textContent)), el });
+    el.model = await table(JSON.parse(el.querySelector("script").textContent));
+    render({ model: el.model, el });
   }
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from shared import plots, theme
 from shared.explorers.rules import methods
@@ -106,3 +106,12 @@ def test_a_path_that_diverges_leaves_the_axes_alone():
     plots.path(ax, np.array([[0.0, 0.0], [1e300, -1e300], [np.inf, np.nan]]), "SGD")
     theme.png(fig)
     np.testing.assert_array_equal(ax.viewLim.extents, before)
+
+
+def test_a_rare_colour_survives_the_reduction():
+    x, y = np.meshgrid(np.linspace(90, 255, 600), np.linspace(0, 12, 300))
+    terrain = np.stack([x - y, x, x - y / 2], -1).round().astype(np.uint8)  # some hundred greys
+    line = terrain[150:152, 20:60]
+    line[:] = ImageColor.getrgb(theme.BAD)  # as in a legend
+    seen = np.asarray(theme.reduced(Image.fromarray(terrain)).convert("RGB"), int)[150:152, 20:60]
+    assert np.abs(seen - line).max() <= 8

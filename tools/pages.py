@@ -399,21 +399,12 @@ def explorer_limit(chapter):
 
 def bake_chapter(name, steps, limit, quick, key):
     """Run a chapter's steps and bake its explorers: {cell number: HTML}. Runs in a process of its own."""
-    sys.path.insert(0, str(ROOT))
     from shared.live import baked_html
 
-    os.chdir(CHAPTERS)
-    names, baked = {"__name__": "__main__"}, {}
-    for number, source, shows in steps:
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                if not shows:
-                    exec(compile(source, f"{name}, cell {number}", "exec"), names)
-                    continue
-                explorer = eval(compile(source.strip(), f"{name}, cell {number}", "eval"), names)
-                baked[number] = baked_html(explorer, quick_grid(explorer) if quick else None, script=False, limit=limit)
-        except Exception as error:
-            raise PageError(f"{name}, cell {number}: {type(error).__name__}: {error}") from None
+    baked = {}
+    for number, explorer in explorers(name, steps):
+        with _naming(name, number):
+            baked[number] = baked_html(explorer, quick_grid(explorer) if quick else None, script=False, limit=limit)
         if len(baked[number]) > 1.02 * limit:
             raise PageError(f"{name}, cell {number}: its explorer takes {len(baked[number]) / 1e6:.1f} MB, "
                             f"at most {limit / 1e6:.1f}; give it fewer live vertices or a coarser grid")
@@ -424,6 +415,29 @@ def bake_chapter(name, steps, limit, quick, key):
     text = json.dumps({"key": key, "files": files, "baked": baked})
     (BAKED / f"{name}{'-quick' if quick else ''}.json").write_text(text, encoding="utf-8")
     return baked
+
+
+def explorers(name, steps):
+    """Run a chapter's steps (`program`) in the folder of the chapters; yield (cell number, explorer)."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    names = {"__name__": "__main__"}
+    with contextlib.chdir(CHAPTERS):
+        for number, source, shows in steps:
+            with _naming(name, number), contextlib.redirect_stdout(io.StringIO()):
+                code = compile(source.strip(), f"{name}, cell {number}", "eval" if shows else "exec")
+                explorer = eval(code, names)
+            if shows:
+                yield number, explorer
+
+
+@contextlib.contextmanager
+def _naming(name, number):
+    """Within, whatever goes wrong is told in one line with the chapter and the cell."""
+    try:
+        yield
+    except Exception as error:
+        raise PageError(f"{name}, cell {number}: {type(error).__name__}: {error}") from None
 
 
 def quick_grid(explorer):

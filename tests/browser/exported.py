@@ -1,6 +1,13 @@
 """Decks and reading pages in Chromium, with every request refused but for files beside them."""
 
+import base64
+import io
+import json
+import zlib
+
+import numpy as np
 from lab import ROOT, Lab, acts, names
+from PIL import Image
 
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))
 AXE = ROOT / "tests" / "vendor" / "axe.min.js"
@@ -60,3 +67,39 @@ def explorers_answer(figures):
         assert any(answers(figure, name) for name in drawn), f"explorer {i} does not answer: {drawn}"
         assert figure.get_by_text("this page has no kernel").count() == 1
         assert figure.locator(".live-error").text_content() == ""
+
+
+def assert_same_as_live(figure, explorer, frames=3):
+    """Fail unless the page shows, at some of its sampled values, what matplotlib draws of the live figure there."""
+    baked = figure.locator("xpath=..")
+    body = baked.evaluate("el => JSON.parse(el.querySelector('script').textContent).body")
+    sampled = [frame["values"] for frame in json.loads(zlib.decompress(base64.b64decode(body)))["frames"]]
+    for values in (sampled[i] for i in np.unique(np.linspace(0, len(sampled) - 1, frames).round().astype(int))):
+        baked.evaluate("(el, values) => { el.model.set('_values', values); el.model.save_changes(); }", values)
+        figure.page.wait_for_timeout(150)             # a new background is decoded first
+        menus = {name: value for name, value in values.items() if explorer.controls[name].kind in ("choice", "toggle")}
+        explorer.set(**menus)
+        explorer.set(**{name: value for name, value in values.items() if name not in menus})
+        differ = different(screen(figure), explorer.png(2.0))
+        assert differ < 0.02, f"{explorer!r} at {values}: {differ:.1%} of the picture differs from matplotlib's"
+
+
+def screen(figure):
+    """What a figure shows as a picture: its background with its canvas above it."""
+    url = figure.evaluate("""root => {
+        const marks = root.querySelector('canvas'), both = document.createElement('canvas');
+        [both.width, both.height] = [marks.width, marks.height];
+        for (const part of [root.querySelector('img'), marks]) {
+            both.getContext('2d').drawImage(part, 0, 0, both.width, both.height);
+        }
+        return both.toDataURL();
+    }""")
+    return base64.b64decode(url.split(",")[1])
+
+
+def different(seen, drawn):
+    """The share of two pictures (PNG bytes) that differs clearly; what antialiasing does to a line does not count."""
+    seen, drawn = (Image.open(io.BytesIO(png)).convert("RGB") for png in (seen, drawn))
+    width, height = drawn.size[0] // 4, drawn.size[1] // 4
+    small = [np.asarray(im.resize((width, height), Image.Resampling.BOX), np.float32) for im in (seen, drawn)]
+    return (np.abs(small[0] - small[1]).max(-1) > 60).mean()

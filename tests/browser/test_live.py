@@ -1,10 +1,9 @@
 """Live figures as a reader meets them: in JupyterLab and in an exported page, with mouse and keyboard."""
 
-import base64
 import io
 
-import numpy as np
 import pytest
+from exported import different, screen
 from lab import ROOT, Lab, names
 from live_scene import scene
 from PIL import Image
@@ -162,24 +161,11 @@ def test_exported_page_answers_without_a_kernel(page):
 def test_browser_paints_what_matplotlib_draws(page, exported):
     (figure,) = page.explorers()
     page.settle(figure)  # the first frame is the one that was baked from the present values
-    shot = figure.evaluate("""(root) => {
-        const marks = root.querySelector('canvas'), both = document.createElement('canvas');
-        [both.width, both.height] = [marks.width, marks.height];
-        const context = both.getContext('2d');
-        context.drawImage(root.querySelector('img'), 0, 0);
-        context.drawImage(marks, 0, 0);
-        return both.toDataURL().split(',')[1];
-    }""")
-    seen = Image.open(io.BytesIO(base64.b64decode(shot))).convert("RGB")
-    width, height = seen.size
-    seen = np.asarray(seen, np.float32)
-    drawn = Image.open(io.BytesIO(exported[0].png(2.0))).convert("RGB")
-    assert drawn.size == (width, height)
-    drawn = np.asarray(drawn, np.float32)
-    around = lambda im: im.reshape(height // 4, 4, width // 4, 4, 3).mean((1, 3))  # forgives one pixel of antialiasing
-    difference = np.abs(around(seen) - around(drawn)).max(-1)
-    assert (difference > 60).mean() < 0.005  # the ring of the point is an element of the page
-    assert (np.abs(around(np.full_like(drawn, 255)) - around(drawn)).max(-1) > 60).mean() > 0.05
+    drawn = exported[0].png(2.0)
+    assert different(screen(figure), drawn) < 0.005  # the ring of the point is an element of the page
+    white = io.BytesIO()
+    Image.new("RGB", Image.open(io.BytesIO(drawn)).size, "white").save(white, "png")
+    assert different(white.getvalue(), drawn) > 0.05
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -1,10 +1,10 @@
 """The reading pages as a reader meets them: one load per chapter, light and dark, with every request refused."""
 
 import pytest
-from exported import CHAPTERS, explorers_answer, offline, violations
+from exported import CHAPTERS, assert_same_as_live, explorers_answer, offline, violations
 
 from tools import site
-from tools.pages import LIMIT, load
+from tools.pages import LIMIT, explorers, load, program
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +37,8 @@ def test_page(browser, folder, path):
     figures = page.locator(".live")
     assert figures.count() == sum(cell.shows_explorer for cell in chapter.cells)
     explorers_answer([figures.nth(i) for i in range(figures.count())])
+    for i, (_, explorer) in enumerate(explorers(path.stem, program(chapter.cells))):
+        assert_same_as_live(figures.nth(i), explorer)
 
     links = page.locator("nav.contents a")
     assert links.count() > 3

@@ -106,13 +106,14 @@ async function main() {
   const now = print ? slides[0] : Reveal.getCurrentSlide();
   const order = [now, ...slides.slice(slides.indexOf(now) + 1), ...slides.slice(0, slides.indexOf(now))];
   await MathJax.typesetPromise([now]);
-  await window.awake;
+  if (now.querySelector(".live-baked")) await window.awake;
   measured(() => fit(now));
   root.dataset.ready = "first";
   root.dataset.first = Math.round(performance.now());
   for (const section of order.slice(1)) {
     if (/[$\\]/.test(section.textContent)) { await MathJax.typesetPromise([section]); await pause(); }
   }
+  await window.awake;
   await document.fonts?.ready;
   measured(() => slides.forEach(fit));
   if (print) await Reveal.initialize(options);
