@@ -61,7 +61,7 @@ torch.set_num_threads(1)
 # %% slideshow={"slide_type": "-"}
 anatomy.explorer()
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 1. Press play. Where the root falls, the rate rises. Who decides which coordinate gets the larger rate?
 # 2. Choose *Adagrad*. Its rates can only move one way. Which way?
 # 3. Back to *Adam*. Drag β₂ to 0, then to 0.999. What does the middle panel forget, and how fast?
@@ -602,7 +602,7 @@ claim(f"Adam's held-out loss is lower by {gap.round(2)}, three seeds", (gap > 0.
 # %% slideshow={"slide_type": "-"}
 rotation.explorer()
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 1. Turn the valley to 45°. Which curves are flat, and why must they be?
 # 2. Set κ to 10 and to 1000. When does it matter?
 # 3. At 45° and κ = 1000, who is best? Did you expect it?
@@ -710,7 +710,7 @@ claim(f"same rate, loss x 1000: Adam's weights change by {moved['Adam']:.1e}, gr
 # %% slideshow={"slide_type": "-"}
 heatmap.explorer()
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "notes"}
 # 1. *Momentum*: the border of good cells runs diagonally. Which combination of η and β is constant along it?
 # 2. Switch to *Adam: η, β₁*. The diagonal is gone. Why? (Look at the factor 1 − β₁ in its box.)
 # 3. *Adam: η, β₂* on Rosenbrock. How much does β₂ matter, compared with η?

@@ -460,7 +460,7 @@ def steps_needed(oracle, rates, target, limit, every):
             if k >= limit or np.isfinite(hit).any(0).all():
                 return hit.min(0)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 plan = {1: (np.geomspace(0.1, 0.8, 4), 4000, 50), 16: (np.geomspace(1, 12, 5), 400, 5),
         256: (np.geomspace(2, 30, 6), 200, 1), softmax.n: (np.geomspace(2, 40, 6), 200, 1)}
 speedup = {}
@@ -518,7 +518,7 @@ show(Lookahead)
 # %% slideshow={"slide_type": "skip"}
 show(FreeSGD)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 T, walk = 600, HeavyBall(0.2, 0.9)
 race = {
     "last iterate": walk, "Lookahead": Lookahead(walk), "EMA": EMA(walk, 0.98), "SWA": EMA(walk, uniform(T // 2)),
@@ -637,7 +637,7 @@ lifted = after[large]
 claim(f"singular values from {before[large].min():.3f} to {before.max():.2f} before, {lifted.min():.2f} to {lifted.max():.2f} "
       f"after ({large.sum()} of {len(after)} above 0.003)", 0.6 < lifted.min() and lifted.max() < 1.25)
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 show(Muon)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}

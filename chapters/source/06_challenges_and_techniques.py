@@ -317,7 +317,7 @@ for name, options in contenders.items():
         reached.setdefault(name, []).append(accuracy(net, digits.x_test, digits.y_test))
     print(f"{name:24} test accuracy {np.round(reached[name], 3)}")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 fig, ax = theme.figure(8.5, 3.6)
 for i, values in enumerate(reached.values()):
     ax.barh(i, np.median(values), color=theme.SEQUENCE[0], alpha=0.75)
@@ -342,7 +342,7 @@ claim(f"batch norm, orthogonal tanh and shortcuts: at least {min(min(reached[n])
 # $h_{l} = h_{l-1} + \varphi(W_l h_{l-1})$ has the derivative $1 + \dots$: the delta always has a way back that no weight can close.
 # But sums grow. With He's weights each layer *adds* its variance to the stream:
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "-"}
 grown = {gain: [measured("relu", "he", depth=20, seed=s, residual=True, gain=gain).activations[-1] for s in SEEDS] for gain in (1.0, 0.15)}
 claim(f"shortcuts with He, 20 layers: activations reach {min(grown[1.0]):.0f} or more; with weights × 0.15 at most {max(grown[0.15]):.2f}",
       min(grown[1.0]) > 100 and max(grown[0.15]) < 5)
@@ -378,7 +378,7 @@ for lr, name in rates.items():
 end = {lr: [l[-10:].mean() for _, l in warm[lr]] for lr in rates}
 claim("too cold and too hot both end above 5 times the healthy loss, 3 of 3 seeds", min(end[1e-5] + end[1e-1]) > 5 * max(end[1e-3]))
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 fig, (left, right) = theme.figure(9, 3.6, 1, 2)
 for (lr, name), colour in zip(rates.items(), (theme.SEQUENCE[0], theme.GOOD, theme.BAD)):
     plots.band(left, [np.median(r, 1) for r, _ in warm[lr]], name, color=colour)
