@@ -1,0 +1,938 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # Parallel and distributed optimization
+#
+# A gradient is a sum over examples. A sum can be shared: a thousand machines, a thousandth of the work each.
+# Then the machines must talk, and wait for each other.
+#
+# **What if one machine is not enough, and what does it cost to use two?**
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## What you will be able to do
+#
+# - Split a training step over processes in five ways, and prove that each gives the same numbers as one process.
+# - Write a ring all-reduce with nothing but send and receive.
+# - Predict the time of a communication, the memory of a rank and the idle time of a pipeline before you buy anything.
+# - Say what waiting costs, and what happens to the optimization when you stop waiting.
+# - Send a hundredth of the gradient without losing it.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Everything with "ranks" runs in real processes on this machine. What is simulated says so. Start-up takes some seconds,
+# so start the two launches before the talk.
+
+# %% tags=["setup"] slideshow={"slide_type": "skip"}
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint_sequential
+
+from shared import data, plots, theme
+from shared.distributed import asynchronous, collectives, compression, cost, parallel, simulate
+from shared.distributed.compression import Full, Int8, Sign, TopK
+from shared.distributed.launch import WorkerError, launch
+from shared.exercises import check
+from shared.explorers import cost_planner, local_sgd, ring
+from shared.networks import NetworkOracle, mlp
+from shared.notebook import claim, show
+from shared.optimizers import SGD
+from shared.problems import Softmax
+
+torch.set_num_threads(1)
+digits = data.digits()
+X, Y = np.c_[digits.x_train[:1280], np.ones(1280)], digits.y_train[:1280]     # 64 pixels and a constant
+f = Softmax(X, Y)
+BLUE, ORANGE, GREEN, PURPLE = theme.SEQUENCE[:4]
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ## Play first
+#
+# Every worker has a gradient. Everybody needs the sum. A cell is full when all have contributed. Press play.
+
+# %% slideshow={"slide_type": "-"}
+ring.explorer()
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# 1. Play the ring with four workers. When is the first cell green? How often is every wire used?
+# 2. Choose *server*, then *tree*. Which wire is the busiest? Which workers do nothing?
+# 3. Double the workers and read the title: how much does the busiest wire carry for the ring? And for the server?
+# 4. Make the gradient small. Who wins now, and why?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Let the room guess point 3: with the ring the traffic per wire hardly grows with the number of workers.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Parallelisation techniques
+#
+# One step needs examples, parameters, gradients, the optimizer's memory and a chain of layers. Each can be split:
+#
+# | split | name | what travels |
+# |:--|:--|:--|
+# | the **examples** | data parallel | gradients |
+# | the **optimizer's memory**, gradients, parameters | ZeRO, FSDP | gradients and parameters |
+# | the **matrices** | tensor parallel | activations, inside a layer |
+# | the **layers** | pipeline parallel | activations, between layers |
+# | the **time** of one process | accumulation, checkpointing | nothing |
+#
+# All of them are bookkeeping. The numbers must not change. You will check that to twelve digits.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Data parallel
+#
+# Let rank $r$ have the shard $S_r$ of a batch of $B$ examples. The sum splits:
+#
+# $$ g = \frac1B \sum_{i=1}^{B} \nabla f_i = \frac1B \sum_{r} \underbrace{\sum_{i\in S_r} \nabla f_i}_{\text{on rank } r}
+#      = \sum_r \frac{|S_r|}{B}\, \bar g_r . $$
+#
+# Each rank computes its part, an **all-reduce** gives everybody the sum, and all take the same step. The ranks start equal
+# and stay equal: no parameter ever travels. Note the weights $|S_r|/B$.
+
+# %% slideshow={"slide_type": "skip"}
+show(parallel.by_hand)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# <details><summary><b>Predict:</b> the shards have 3/4 and 1/4 of the batch, and you average the two mean gradients. What happens?</summary>
+#
+# Examples of the small shard count three times as much. Nothing crashes, the loss falls, and the result is wrong.
+# </details>
+#
+# ### Two real processes
+#
+# `launch` starts a program twice and returns what rank 0 found. It is the same command as on a cluster (the last section of this chapter).
+# Starting takes seconds, so one launch runs all experiments that need two ranks. Each trains the same network for the same 20 steps.
+
+# %% slideshow={"slide_type": "skip"}
+parities = ("by_hand", "ddp", "accumulated", "zero_by_library", "fsdp", "tensor_by_hand", "tensor_by_library",
+            "pipeline_by_hand", "pipeline_by_library")
+two = launch("timings", "all_reduces", "unequal", "zero_by_hand", "local_sgd_is_data_parallel", "compressed", *parities, processes=2,
+             options={"timings": {"sizes": [2**k for k in range(12, 25)], "repeats": 15, "algorithms": ["library"]}})
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Now the reference: one process, the whole batch, this notebook's own. The difference is relative to the largest parameter.
+
+# %% slideshow={"slide_type": "skip"}
+alone = {name: parallel.single(name) for name in parallel.OPTIMIZERS}
+
+def difference(x, optimizer="sgd"):
+    """The largest difference from one process, relative to its largest parameter."""
+    return np.abs(x - alone[optimizer]).max() / np.abs(alone[optimizer]).max()
+
+equal = {name: difference(two[name]["x"], "adam" if name in ("zero_by_library", "fsdp") else "sgd") for name in parities}
+for name, error in equal.items():
+    print(f"{name:22} {error:.0e}")
+claim(f"nine ways to split {len(alone['sgd']):,} parameters and 20 steps, largest difference from one process {max(equal.values()):.0e}", max(equal.values()) < 1e-12)
+
+# %% slideshow={"slide_type": "skip"}
+weighted, averaged = (difference(two["unequal"][k]) for k in ("weighted", "averaged"))
+claim(f"shards of 3/4 and 1/4: weighted {weighted:.0e}; averaged as if equal {averaged:.1%} off after 20 steps", weighted < 1e-12 and averaged > 0.03)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Where the equality ends: batch norm
+#
+# Data parallel is exact because a loss is a sum of terms, one per example. Batch norm breaks that: an example's output depends on
+# its batch, and a shard is another batch.
+#
+# <details><summary><b>Predict:</b> 64 examples on 8 ranks, batch norm on each rank's own 8. How far is the mean gradient from the true one?</summary>
+#
+# Not a rounding error: tens of percent. It is not wrong either. It is another function: batch norm with batches of 8. Synchronised batch
+# norm (an all-reduce of mean and variance) restores the equality.
+# </details>
+
+# %% slideshow={"slide_type": "-"}
+def shard_error(norm, ranks, seed):
+    """How far the mean of the shards' gradients is from the gradient of the whole batch, relative."""
+    torch.manual_seed(seed)
+    model = torch.nn.Sequential(torch.nn.Linear(65, 32), norm(32), torch.nn.ReLU(), torch.nn.Linear(32, 10)).double()
+    def gradient(x, y):
+        grads = torch.autograd.grad(cross_entropy(model(x), y), list(model.parameters()))
+        return torch.cat([g.flatten() for g in grads])
+    x, y = torch.tensor(X[:64]), torch.tensor(Y[:64])
+    parts = [gradient(a, b) for a, b in zip(x.chunk(ranks), y.chunk(ranks))]
+    return ((sum(parts) / ranks - gradient(x, y)).norm() / gradient(x, y).norm()).item()
+
+off = {name: [shard_error(norm, 8, s) for s in range(3)] for name, norm in (("layer norm", torch.nn.LayerNorm), ("batch norm", torch.nn.BatchNorm1d))}
+claim(f"8 shards of 8: layer norm exact ({max(off['layer norm']):.0e}), batch norm off by {min(off['batch norm']):.0%} or more, 3 seeds", max(off["layer norm"]) < 1e-12 and min(off["batch norm"]) > 0.2)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Split the memory: ZeRO and FSDP
+#
+# Data parallel keeps everything on every rank. With Adam in mixed precision that is 16 bytes a parameter: 2 for the weight, 2 for its gradient, 12 for
+# a float32 copy and two moments. ZeRO's idea: **rank $r$ owns slice $r$**, and only the owner updates it.
+#
+# | stage | sliced | instead of one all-reduce | bytes a rank (Adam, 16 bytes) |
+# |:--|:--|:--|:--|
+# | 0 | nothing | all-reduce $g$ | $16\,d$ |
+# | 1 | optimizer | all-reduce $g$, all-gather $x$ | $(4 + 12/p)\,d$ |
+# | 2 | + gradient | reduce-scatter $g$, all-gather $x$ | $(2 + 14/p)\,d$ |
+# | 3 | + parameters | all-gather $x$ (twice), reduce-scatter $g$ | $16\,d/p$ |
+#
+# A ring all-reduce *is* a reduce-scatter and an all-gather: stage 2 sends no byte more than stage 0. Stage 3 sends half as much again.
+
+# %% slideshow={"slide_type": "skip"}
+show(parallel.zero)
+
+# %% slideshow={"slide_type": "skip"}
+stages = two["zero_by_hand"]
+errors = [difference(x, "adam") for x in stages["x"]]
+claim(f"stages 0 to 3 by hand: differences from one process {', '.join(f'{e:.0e}' for e in errors)}", max(errors) < 1e-12)
+predicted = np.array([cost.memory(len(alone["adam"]), 2, stage, weights=8, gradient=8, optimizer=16) for stage in range(4)])   # float64
+claim(f"bytes kept on rank 0: within {np.abs(stages['bytes'] / predicted - 1).max():.1%} of the model for all stages and parts", np.abs(stages["bytes"] / predicted - 1).max() < 0.01)
+claim(f"FSDP2 keeps {two['fsdp']['bytes'].sum():,} bytes, stage 3 by hand {stages['bytes'][3].sum():,}", two["fsdp"]["bytes"].sum() == stages["bytes"][3].sum())
+claim(f"torch's ZeroRedundancyOptimizer deals out whole tensors: moments of {two['zero_by_library']['bytes'].tolist()} bytes on the two ranks", two["zero_by_library"]["bytes"].sum() == 16 * len(alone["adam"]))
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.6, 3.6)
+names, bottom = ("parameters", "gradient", "optimizer"), np.zeros(5)
+kept = np.vstack([stages["bytes"], two["fsdp"]["bytes"]]) / 1e3
+for part, values, colour in zip(names, kept.T, (BLUE, ORANGE, GREEN)):
+    ax.bar(range(5), values, bottom=bottom, color=colour, width=0.6, label=part)
+    bottom = bottom + values
+ax.plot(range(4), predicted.sum(1) / 1e3, "_", color=theme.INK, ms=40, mew=2, label="predicted")
+ax.set_xticks(range(5), ["stage 0", "stage 1", "stage 2", "stage 3", "FSDP2"])
+ax.set(ylabel="kilobytes on rank 0", title="memory by stage, two ranks, measured", ylim=(0, 480))
+ax.legend(ncols=4, loc="upper right")
+show(fig, alt="Bytes of parameters, gradient and optimizer on one of two ranks by ZeRO stage: they fall from stage 0 to stage 3, and FSDP2 equals stage 3.")
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Two ranks halve what is sliced. With 64 ranks stage 3 is a 64th. The cost planner at the end shows it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Split the matrices: tensor parallel
+#
+# Take a layer pair $y = W_2\, \varphi(W_1 x)$. Give each rank some **rows** of $W_1$ and the same **columns** of $W_2$:
+#
+# $$ W_2\,\varphi(W_1 x) = \begin{pmatrix} W_2^{(1)} & W_2^{(2)} \end{pmatrix}
+#    \begin{pmatrix} \varphi(W_1^{(1)} x) \\ \varphi(W_1^{(2)} x)\end{pmatrix}
+#    = \underbrace{W_2^{(1)}\varphi(W_1^{(1)}x)}_{\text{rank } 0} + \underbrace{W_2^{(2)}\varphi(W_1^{(2)}x)}_{\text{rank } 1}. $$
+#
+# $\varphi$ acts on each unit alone, so nothing is sent between the two layers. One all-reduce forward, one backward, per pair.
+#
+# <details><summary><b>Predict:</b> why not columns of W₁ first?</summary>
+#
+# Then $W_1x$ would be a sum over ranks, and $\varphi$ of a sum is not the sum of $\varphi$: an all-reduce before every nonlinearity.
+# </details>
+
+# %% slideshow={"slide_type": "skip"}
+show(parallel.tensor_by_hand)
+claim(f"tensor parallel by hand {equal['tensor_by_hand']:.0e}, by parallelize_module {equal['tensor_by_library']:.0e}", max(equal["tensor_by_hand"], equal["tensor_by_library"]) < 1e-12)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Split the layers: pipeline
+#
+# Rank $r$ holds stage $r$ of the network. With one batch only one rank works at a time. So cut the batch into $m$ **micro-batches** and let them
+# follow each other. With $p$ stages the first result arrives after $p$ slots, the last after $m + p - 1$. Of these a rank works in $m$:
+#
+# $$ \text{idle share (\emph{bubble})} = \frac{p-1}{m+p-1}. $$
+#
+# <details><summary><b>Predict:</b> 4 stages. How many micro-batches bring the bubble below 10 %?</summary>
+#
+# $3/(m+3) < 0.1$ means $m > 27$. And each waits in memory until its backward pass comes.
+# </details>
+
+# %% slideshow={"slide_type": "skip"}
+show(parallel.gpipe)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The second launch: four ranks, for all that needs a clock. To see the schedule and not the noise of two cores, the stages here **sleep** for a known
+# time instead of computing; the messages between them are real.
+
+# %% slideshow={"slide_type": "skip"}
+four = launch("pipeline_clock", "all_reduces", "slow_network", "overlap", "stragglers", "local_sgd", "diloco", "parameter_server", "hogwild", processes=4,
+              options={"parameter_server": {"slow": 0.02, "updates": 200}})
+clock = four["pipeline_clock"]
+micros = clock["micros"]
+measured = 1 - 0.06 * micros / clock["seconds"]                      # a micro-batch works for 0.02 s forward and 0.04 s back
+for m, idle in zip(micros, measured):
+    print(f"m = {m:2}: bubble measured {idle:.3f}, predicted {cost.bubble(4, m):.3f}")
+claim("the bubble shrinks with every doubling of m, and is nowhere below the prediction", (np.diff(measured) < 0).all() and (measured > cost.bubble(4, micros) - 0.01).all())
+
+# %% slideshow={"slide_type": "subslide"}
+fig, (left, right) = theme.figure(9.4, 3.6, 1, 2, gridspec_kw={"width_ratios": [1.6, 1]})
+for rank, micro, way, start, end in clock["timeline"]:
+    left.barh(rank, end - start, left=start, height=0.8, color=(BLUE, ORANGE)[int(way)], ec="white", alpha=0.5 + 0.12 * micro)
+    left.text((start + end) / 2, rank, f"{micro:.0f}", color="white", ha="center", va="center", fontsize=9)
+left.set(yticks=range(4), ylabel="rank", xlabel="seconds", title="measured: four micro-batches")
+left.plot([], [], "s", color=BLUE, label="forward")
+left.plot([], [], "s", color=ORANGE, label="backward")
+left.legend(loc="upper right")
+left.invert_yaxis()
+left.grid(False)
+ms = np.linspace(1, 9, 50)
+right.plot(ms, cost.bubble(4, ms), color=theme.MUTED, label="(p−1)/(m+p−1)")
+right.plot(micros, measured, "o", color=theme.INK, label="measured")
+right.set(ylim=(0, 1), xlabel="micro-batches m", title="idle share, 4 stages")
+right.legend()
+show(fig, alt="Left: which rank works on which micro-batch when, a staircase forward and one back. Right: measured idle shares lie on or a little above the formula.")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Split the time: accumulation
+#
+# Too large a batch for the memory? Run micro-batches one after the other, add their gradients, step once. The trap is in language models:
+# a loss per **token**, and micro-batches with different numbers of tokens. The mean of means is the unequal-shards error again.
+
+# %% slideshow={"slide_type": "-"}
+rng = np.random.default_rng(0)
+tokens = np.array([400, 60, 25, 15])                                            # real tokens in each micro-batch; the rest is padding
+parts = np.split(np.arange(500), np.cumsum(tokens)[:-1])
+x0 = 0.1 * rng.normal(size=f.dim)
+whole, grads = f.subset(np.arange(500)).grad(x0), np.array([f.subset(rows).grad(x0) for rows in parts])
+mean_of_means, by_tokens = grads.mean(0), tokens @ grads / tokens.sum()
+relative = lambda g: np.linalg.norm(g - whole) / np.linalg.norm(whole)
+claim(f"four micro-batches of {tokens.tolist()} tokens: mean of means off by {relative(mean_of_means):.0%}, weighted by tokens {relative(by_tokens):.0e}", relative(mean_of_means) > 0.1 and relative(by_tokens) < 1e-12)
+claim(f"DDP with four micro-batches and one all-reduce a step: {equal['accumulated']:.0e} from one process", equal["accumulated"] < 1e-12)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Pay time for memory: activation checkpointing
+#
+# Backpropagation keeps each layer's activations. Keep only some, and compute the others again when the backward pass needs them. With a checkpoint every
+# $\sqrt L$ layers, $L$ layers need about $2\sqrt L$ instead of $L$, for one more forward pass.
+
+# %% slideshow={"slide_type": "skip"}
+def kept_bytes(segments, layers=36, width=64):
+    """Bytes of activations that the forward pass saves for backward, parameters not counted, and the gradient."""
+    model, saved = mlp(*[width] * (layers + 1), activation="tanh"), {}
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    def keep(t):
+        if t.untyped_storage().data_ptr() not in own:
+            saved[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        return t
+    x = torch.tensor(X[:128, :64]).requires_grad_()
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        out = checkpoint_sequential(model, segments, x, use_reentrant=False) if segments else model(x)
+        total = sum(saved.values())                                             # what waits when the forward pass ends
+        out.square().mean().backward()
+    return total, torch.cat([p.grad.flatten() for p in model.parameters()])
+
+memory = {s: kept_bytes(s) for s in (0, 2, 6)}
+saving = memory[0][0] / memory[6][0]
+claim(f"36 layers: {memory[0][0] / 1e6:.2f} MB of activations; 6 checkpoints keep {memory[6][0] / 1e6:.2f} MB, {saving:.1f} times less, and gradients are equal to the bit",
+      saving > 2.4 and torch.equal(memory[0][1], memory[6][1]))
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# Between checkpoints the backward pass fills up one segment again: 6 + 6 layers at the peak instead of 36.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Distributed strategies and algorithms
+#
+# The splits above wait for everybody at each step, and send everything. Now change the algorithm itself:
+#
+# | strategy | who waits | what is communicated |
+# |:--|:--|:--|
+# | **synchronous all-reduce** | all, each step | each gradient |
+# | **local SGD, DiLoCo** | all, every $H$ steps | a difference of parameters |
+# | **parameter server** | nobody for other workers | gradients, which arrive late |
+# | **Hogwild** | nobody at all | nothing: one memory |
+#
+# ### Ring all-reduce, by hand
+#
+# Cut the vector into $p$ chunks. In step $s$ rank $r$ sends chunk $r - s$ to rank $r+1$, and adds chunk $r-s-1$ that arrives. After $p-1$ steps chunk
+# $r+1$ is complete on rank $r$: each chunk has visited all. The same walk once more hands the complete chunks around.
+
+# %% slideshow={"slide_type": "skip"}
+show(collectives.ring_all_reduce)
+
+# %% slideshow={"slide_type": "skip"}
+for p, sums in ((2, two["all_reduces"]), (4, four["all_reduces"])):
+    claim(f"{p} ranks, five lengths, also shorter than the ring: {', '.join(f'{k} {float(sums[k]):.0e}' for k in collectives.ALGORITHMS)} from the true sum",
+          max(float(sums[k]) for k in collectives.ALGORITHMS) < 1e-12)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Meet less often: local SGD
+#
+# Each worker takes $H$ steps alone, then all average their parameters. One communication instead of $H$. Where do they end? Make the workers' data differ.
+
+# %% slideshow={"slide_type": "-"}
+local_sgd.explorer()
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Put the difference of the data to 0: what do you lose with $H = 10$? Now to 1. Which point does each worker pull to, and where does their average settle? Lower η.
+#
+# For one quadratic per worker, $f_w = \tfrac12 (x-c_w)^\top A_w (x - c_w)$, $H$ steps alone are $x - c_w \to (1-\eta A_w)^H (x - c_w)$. The average rests where
+# $\sum_w \bigl[1 - (1-\eta A_w)^H\bigr](x - c_w) = 0$. For $H=1$ that is $\sum_w A_w(x-c_w)=0$, the true minimum. For large $H$ it tends to the mean of the $c_w$:
+# curvature is forgotten. That is **client drift**.
+
+# %% slideshow={"slide_type": "skip"}
+claim(f"local SGD with H = 1 in two processes is data parallel: {np.abs(two['local_sgd_is_data_parallel']['x'] - parallel.single('plain')).max():.0e}",
+      np.abs(two["local_sgd_is_data_parallel"]["x"] - parallel.single("plain")).max() < 1e-12)
+real = four["local_sgd"]
+claim(f"four processes, 100 steps from loss {real['start']:.2f}: H = 1 ends at {real['losses'][0]:.3f}, H = 10 at {real['losses'][1]:.3f} with {real['bytes'][0] / real['bytes'][1]:.0f} times fewer bytes",
+      real["losses"][1] < 1.15 * real["losses"][0] and real["bytes"][0] > 9 * real["bytes"][1] and real["same"].all())
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Ten workers and all $H$, simulated in one process, three seeds: softmax regression on digits, 400 steps. Data are dealt out at random, or **sorted by label**, so that
+# each worker sees one or two digits only.
+#
+# <details><summary><b>Predict:</b> how much loss does H = 20 cost in each case?</summary>
+#
+# At random: next to nothing. Sorted: each worker forgets nine digits between two meetings, and the average of ten specialists is poor.
+# </details>
+
+# %% slideshow={"slide_type": "skip"}
+Hs = (1, 5, 20, 100)
+dealt = {mixed: simulate.shards(Y, 10, mixed) for mixed in (True, False)}
+ends = {mixed: np.array([f(simulate.local_sgd(f, rows, H, 400, 0.5)[-1]) for H in Hs]) for mixed, rows in dealt.items()}
+claim(f"data at random: 20 times fewer bytes for {np.max(ends[True][2] / ends[True][0]) - 1:.1%} more loss at most, 3 of 3 seeds", np.max(ends[True][2] / ends[True][0]) < 1.05)
+claim(f"sorted by label: loss {ends[False][0].mean():.2f} at H = 1, {ends[False][2].mean():.2f} at H = 20", ends[False][2].min() > 2.5 * ends[False][0].max())
+gentle = f(simulate.local_sgd(f, dealt[False], 20, 400, 0.05)[-1])
+claim(f"a tenth of the rate drifts less, but gets nowhere in as many steps: {gentle.mean():.2f}", gentle.min() > ends[False][2].max())
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.4, 3.6)
+megabytes = 400 / np.array(Hs) * f.dim * 8 * 2 * 9 / 10 / 1e6
+for mixed, label, colour in ((True, "data at random", BLUE), (False, "sorted by label", ORANGE)):
+    plots.band(ax, ends[mixed].T, label, megabytes, colour, marker="o")
+for H, x in zip(Hs, megabytes):
+    ax.annotate(f"H = {H}", (x, 0.12), ha="center", fontsize=9.5, color=theme.MUTED)
+ax.set(xscale="log", ylim=(0.1, 1.8), xlabel="megabytes sent by a worker", ylabel="loss after 400 steps", title="ten workers, three seeds, simulated")
+ax.legend(loc="upper right")
+show(fig, alt="Loss after 400 steps against megabytes sent: level for data at random, rising steeply with H for data sorted by label.")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### DiLoCo: the difference is a gradient
+#
+# After $H$ steps alone, $\Delta = \frac1p\sum_w (x - y_w)$ points downhill like a gradient. So give it to an optimizer: **inner** AdamW on each worker, **outer**
+# Nesterov momentum on $\Delta$. With inner SGD and an outer rate of 1 it is local SGD.
+
+# %% slideshow={"slide_type": "-"}
+show(asynchronous.rounds)
+
+# %% slideshow={"slide_type": "skip"}
+path = four["diloco"]["losses"]
+claim(f"DiLoCo, four processes, 10 rounds of 10 steps: loss {path[0]:.2f} → {path[-1]:.2f}, below local SGD's {real['losses'][1]:.2f} at the same number of bytes",
+      path[-1] < 0.9 * real["losses"][1] and four["diloco"]["bytes"] == real["bytes"][1])
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Not a race: each has one untuned setting, and its inner optimizers differ. The claim is that it trains, with a tenth of the messages.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Do not wait: a parameter server
+#
+# One rank holds $x$. A worker fetches it, computes, sends its gradient, fetches again. It never waits for other workers. Its price: when the gradient arrives, $x$ has
+# moved on. The number of foreign updates in between is the **staleness** $\tau$.
+#
+# <details><summary><b>Predict:</b> three workers, of which one is slow. What is τ for the fast ones, and for the slow one?</summary>
+#
+# The fast two alternate, so about one foreign update each time. The slow one finds many, each time it comes back.
+# </details>
+
+# %% slideshow={"slide_type": "skip"}
+server = four["parameter_server"]
+slow = server["staleness"][server["workers"] == 1]
+fast = server["staleness"][server["workers"] != 1]
+print(f"staleness, median: fast workers {np.median(fast):.0f}, slow worker {np.median(slow):.0f}")
+claim(f"200 asynchronous updates by three processes: loss {server['losses'][0]:.2f} → under 1.2; the slow worker is the stalest", server["losses"][1] < 1.2 and np.median(slow) > np.median(fast))
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.2, 3.4)
+bins = np.r_[-0.5, 0.5, 1.5, 2.5, 3.5, 5.5, 8.5, 12.5, 20.5, 32.5, 50.5, 100.5]
+for τ, name, colour in ((fast, "two fast workers", BLUE), (slow, "the slow worker", ORANGE)):
+    counts = np.histogram(np.minimum(τ, 100), bins)[0]
+    ax.bar(np.arange(len(counts)) + (0.2 if colour == ORANGE else -0.2), counts, 0.4, color=colour, label=name)
+ax.set_xticks(range(11), ["0", "1", "2", "3", "4–5", "6–8", "9–12", "13–20", "21–32", "33–50", "more"])
+ax.set(xlabel="staleness τ: updates of others since it fetched x", ylabel="updates", title="an asynchronous parameter server, measured")
+ax.legend()
+show(fig, alt="Histogram of staleness: the fast workers' gradients are a few updates old, those of the slow worker many.")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How old may a gradient be?
+#
+# Along an eigenvector with curvature $\lambda$: $x_{t+1} = x_t - \eta\lambda\, x_{t-\tau}$. Try $x_t = z^t$: $\;z^{\tau+1} = z^\tau - \eta\lambda$. It grows as soon as a root leaves
+# the unit circle. Put $z = e^{i\theta}$: $\;\eta\lambda = e^{i\tau\theta}(1 - e^{i\theta}) = 2\sin\tfrac\theta2\; e^{i(\tau\theta + \theta/2 - \pi/2)}$.
+# It must be real and positive, so $\theta(\tau + \tfrac12) = \tfrac\pi2$, and
+#
+# $$ \eta\lambda < 2\sin\frac{\pi}{4\tau+2} \approx \frac{\pi}{2\tau + 1}. $$
+#
+# Without delay: 2, the limit of chapter 2. With $\tau = 10$: 0.15. **The rate must fall like $1/\tau$.**
+
+# %% slideshow={"slide_type": "skip"}
+def measured_limit(delay):
+    """Close in on the largest ηλ at which descent with old gradients does not grow: 61 at once, three times."""
+    low, high = 0.0, 2.5
+    bowl = type("Bowl", (), {"grad": staticmethod(lambda x: x)})
+    for steps in (1000, 4000, 20000):
+        tried = np.linspace(low, high, 61)
+        size = np.abs(simulate.delayed(bowl, np.ones((61, 1)), tried, delay, steps)[..., 0])
+        grows = ~(size[-steps // 10 :].max(0) <= size[steps // 10 : steps // 5].max(0))
+        low, high = tried[grows.argmax() - 1], tried[grows.argmax()]
+    return (low + high) / 2
+
+delays = np.array([0, 1, 2, 5])
+found = np.array([measured_limit(τ) for τ in delays])
+for τ, a, b in zip(delays, found, simulate.delay_limit(delays)):
+    print(f"τ = {τ:2}: measured {a:.5f}, 2 sin(π/(4τ+2)) = {b:.5f}")
+claim("the threshold holds to four digits", np.abs(found / simulate.delay_limit(delays) - 1).max() < 1e-4)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A network is not a quadratic. Same experiment: 100 digits, 16 rates at once, two seeds, the largest rate after which the loss is below its start.
+
+# %% slideshow={"slide_type": "skip"}
+staleness, rates = np.array([1, 2, 4, 8, 16]), np.geomspace(0.04, 1.4, 16)
+usable = np.empty((2, len(staleness)))
+for seed in range(2):
+    net = NetworkOracle(mlp(64, 32, 10, activation="tanh", seed=seed), cross_entropy, digits.x_train[:100], digits.y_train[:100])
+    for j, τ in enumerate(staleness):
+        last = net(simulate.delayed(net, np.broadcast_to(net.start, (len(rates), net.dim)), rates, τ, 120)[-1])
+        usable[seed, j] = rates[last < net(net.start)].max()
+slope = [np.polyfit(np.log(staleness + 0.5), np.log(u), 1)[0] for u in usable]
+claim(f"network: the usable rate falls like (τ + ½)^({slope[0]:.2f}) and ^({slope[1]:.2f}); the quadratic's limit has exponent −1", all(-1.3 < s < -0.65 for s in slope))
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.2, 3.5)
+τs = np.geomspace(0.5, 20, 100)
+scale = np.exp(np.mean(np.log(usable / simulate.delay_limit(staleness))))
+ax.plot(τs, simulate.delay_limit(τs), color=theme.INK, label="2 sin(π/(4τ+2))")
+ax.plot(delays[1:], found[1:], "o", color=theme.INK, label="quadratic, measured (ηλ)")
+ax.plot(τs, scale * simulate.delay_limit(τs), "--", color=BLUE, lw=1.2)
+ax.plot(staleness, usable.T, "s", color=BLUE, ms=5, label="network, measured (η), two seeds")
+ax.set(xscale="log", yscale="log", xlabel="staleness τ", ylabel="largest usable rate", title="old gradients need small steps")
+ax.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
+ax.minorticks_off()
+handles, labels = ax.get_legend_handles_labels()
+ax.legend(dict(zip(labels, handles)).values(), dict(zip(labels, handles)).keys())
+show(fig, alt="Largest usable rate against staleness on logarithmic axes: the quadratic lies on the formula, the network on a line parallel to it.")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Hogwild: no lock at all
+#
+# One vector in memory, mapped into all processes. Everybody reads, computes, and subtracts in place, while others do the same. Some updates overwrite each other.
+#
+# <details><summary><b>Predict:</b> does it still train?</summary>
+#
+# It does. A lost update is like a smaller batch now and then. The paper's theory needs sparse gradients, where two workers rarely touch one number; here they are dense.
+# </details>
+
+# %% slideshow={"slide_type": "-"}
+wild = four["hogwild"]
+print(f"a race of 4 processes to add 100,000 ones to one number lost {wild['lost']:.1%} of them, this time")
+claim("300 unlocked updates by 4 processes end within a quarter of the loss of 300 updates by one", abs(wild["losses"][1] / wild["losses"][2] - 1) < 0.25)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### More workers are a larger batch
+#
+# With $p$ workers the batch is $p$ times as large, and the noise $1/p$ (chapter 2). To need fewer steps the rate must grow:
+#
+# - **linear**, $\eta \propto B$: $p$ small steps become one long one. Holds while noise is the limit.
+# - **square root**, $\eta \propto \sqrt B$: keeps the variance $\eta^2/B$ of a step.
+#
+# Curvature ends linear scaling first: no rate beats $2/\lambda_{\max}$. Simulated: softmax regression, steps to a loss of 0.35, three seeds.
+#
+# <details><summary><b>Predict:</b> from B = 2 to B = 512, 256 times the work per step. How many times fewer steps, at the best rate?</summary>
+#
+# About ten times. Up to the critical batch every doubling nearly halves the steps; beyond it workers buy nothing.
+# </details>
+
+# %% slideshow={"slide_type": "skip"}
+batches, grid = np.array([2, 4, 8, 16, 32, 128, 512]), np.geomspace(0.25, 16, 10)
+base_rate = 0.63                                                                # the best for B = 2
+needed = {}
+for B in batches:
+    tried = np.r_[grid, base_rate * B / 2, base_rate * np.sqrt(B / 2)]
+    steps = np.median(simulate.steps_to(f, SGD, tried, int(B), 0.35, {2: 300, 4: 200}.get(int(B), 100)), 0)
+    needed[int(B)] = steps[:-2].min(), steps[-2], steps[-1]
+best, linear, root = np.array(list(needed.values())).T
+for B, row in needed.items():
+    print(f"B = {B:3}: steps at the best rate {row[0]:3.0f}, linear rule {row[1]:3.0f}, square root {row[2]:3.0f}")
+claim(f"B 2 → 16: {best[0] / best[3]:.1f} times fewer steps; B 16 → 512: only {best[3] / best[-1]:.1f} times", best[0] / best[3] > 3 and best[3] / best[-1] < 2.5)
+claim(f"linear scaling is as good as the best rate up to B = 8 (ratios {(linear / best)[:3].round(2)}), and needs {linear[-1] / best[-1]:.1f} times the steps at B = 512",
+      (linear / best)[:3].max() < 1.25 and linear[-1] > 2 * best[-1])
+claim(f"the square root is behind at B = 8 ({root[2] / best[2]:.2f}) and as good as the best at B = 512 ({root[-1] / best[-1]:.2f})", root[2] > linear[2] and root[-1] < 1.4 * best[-1])
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.4, 3.6)
+ax.plot(batches, best[0] * 2 / batches, ":", color=theme.MUTED, label="perfect scaling")
+for values, label, colour, marker in ((linear, "η ∝ B", ORANGE, "s"), (root, "η ∝ √B", GREEN, "^"), (best, "best rate", BLUE, "o")):
+    ax.plot(batches, values, marker=marker, color=colour, label=label)
+ax.set(xscale="log", yscale="log", ylim=(8, 420), xlabel="batch size B (workers × their share)", ylabel="steps to a loss of 0.35", title="the critical batch ends the gain")
+ax.set_xticks(batches, batches)
+ax.minorticks_off()
+ax.legend(loc="lower left", ncols=2)
+show(fig, alt="Steps to the target against the batch size: the best rate follows perfect scaling up to a batch of about 16 and is then level; linear scaling leaves it for large batches, the square root does not.")
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# This is a convex problem: the numbers are its own. The shape is general: gain, knee, plateau.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Communication overhead and synchronisation
+#
+# A message of $n$ bytes takes $\alpha + n/\beta$: a **latency** $\alpha$ and a **bandwidth** $\beta$. Count messages one after the other, and bytes on the busiest wire:
+#
+# | all-reduce over $p$ ranks | time |
+# |:--|:--|
+# | ring | $2(p-1)\left(\alpha + \dfrac{n}{p\,\beta}\right)$ |
+# | tree | $2\lceil\log_2 p\rceil\left(\alpha + \dfrac n\beta\right)$ |
+# | parameter server | $2(p-1)\left(\alpha + \dfrac n\beta\right)$ |
+#
+# For large $n$ the ring needs $2n/\beta$, **however many ranks**. No algorithm needs less than $2\frac{p-1}{p}\frac n\beta$. For small $n$ the tree wins: its number of messages grows like $\log p$.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Fit it, then test it where you did not fit
+#
+# Thirteen sizes were measured with two processes. Every second is fitted, the others are predicted.
+
+# %% slideshow={"slide_type": "skip"}
+sizes, seconds = two["timings"]["bytes"], two["timings"]["library"]
+link = cost.fit("ring", sizes[::2], 2, seconds[::2])
+guess = cost.all_reduce("ring", sizes, 2, link)
+left_out = np.abs(guess / seconds - 1)[1::2]
+print(f"α = {link.latency * 1e6:.0f} µs, β = {link.bandwidth / 1e9:.2f} GB/s, as this machine is now")
+for n, t, g, use in zip(sizes, seconds, guess, ["fitted", "left out"] * 7):
+    print(f"{n:10,} bytes  measured {t * 1e3:8.3f} ms   model {g * 1e3:8.3f} ms   {g / t - 1:+5.0%}   {use}")
+claim(f"two numbers predict sizes they have not seen: median error {np.median(left_out):.0%}, below 30 %", np.median(left_out) < 0.3)
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.4, 3.6)
+n = np.geomspace(sizes[0] / 2, sizes[-1] * 2, 100)
+ax.plot(n, cost.all_reduce("ring", n, 2, link), color=theme.INK, label="α + n/β, fitted")
+ax.plot(sizes[::2], seconds[::2], "o", color=BLUE, label="measured, fitted")
+ax.plot(sizes[1::2], seconds[1::2], "o", mfc="white", mew=2, color=ORANGE, label="measured, left out")
+ax.set(xscale="log", yscale="log", xlabel="bytes", ylabel="seconds", title="all-reduce between two processes of this machine")
+ax.legend()
+show(fig, alt="Seconds of an all-reduce against bytes: level at the latency, then rising with the bandwidth; left-out points lie near the fitted curve.")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Ring, tree and server on a slow network
+#
+# On one machine all ranks share one memory: there is no wire that could be busier than another, and the three algorithms need about the same time. So the next experiment
+# **emulates** a network between four real processes: a message waits until both ends are free and then takes 15 ms and 1 s per 60 MB. Nothing is fitted: the lines are the table above.
+
+# %% slideshow={"slide_type": "skip"}
+emulated, wire = four["slow_network"], cost.Link(0.015, 60e6)
+ratio = {name: emulated[name] / cost.all_reduce(name, emulated["bytes"], 4, wire) for name in cost.ALGORITHMS}
+for name, r in ratio.items():
+    print(f"{name:7} measured / predicted at {emulated['bytes'].tolist()} bytes: {r.round(2)}")
+claim("small message: the tree is first. Large message: the ring is first and the server last",
+      emulated["tree"][0] < emulated["ring"][0] and emulated["ring"][-1] < emulated["tree"][-1] < emulated["server"][-1])
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.4, 3.6)
+n = np.geomspace(1e4, 1e7, 100)
+for name, colour in ring.COLOURS.items():
+    plots.curve(ax, cost.all_reduce(name, n, 4, wire), ring.NAMES[name], n, colour)
+    ax.plot(emulated["bytes"], emulated[name], "o", color=colour)
+ax.set(xscale="log", yscale="log", xlabel="bytes", ylabel="seconds", title="four processes, slow network: lines predicted, dots measured", xlim=(1e4, 1e7))
+plots.label_ends(ax)
+show(fig, alt="Seconds against bytes for ring, tree and parameter server on an emulated network: measured dots lie on or a little above the predicted lines, which cross.")
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Hide it: overlap
+#
+# The last layer's gradient is ready first. Send it while the others are still being computed. With $k$ equal buckets the part that stays visible is
+#
+# $$ \max\Bigl(\frac{C}{k},\; C - T_{\text{back}}\bigl(1-\tfrac1k\bigr)\Bigr), \qquad C = \text{communication}. $$
+#
+# That is what DDP's buckets and FSDP's prefetch are for. Measured with four processes: a backward pass of eight layers (asleep for 10 ms each), a megabyte of gradient for each.
+
+# %% slideshow={"slide_type": "-"}
+hide = {k: float(v) * 1e3 for k, v in four["overlap"].items() if k != "took"}
+model = hide["backward"] + cost.exposed(hide["backward"], hide["all_reduce"], 8)
+print(f"backward {hide['backward']:.0f} ms, all-reduces {hide['all_reduce']:.0f} ms; one after the other {hide['after']:.0f} ms, overlapped {hide['overlapped']:.0f} ms, model {model:.0f} ms")
+claim("overlapped is faster than one after the other", hide["overlapped"] < hide["after"])
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Wait for the slowest: stragglers
+#
+# A synchronous step takes $\max_w T_w$. Even if all workers are equal on average, the maximum grows with their number. With lognormal times, $\log T \sim \mathcal N(0, \sigma^2)$, the largest of $p$ is near $e^{\sigma\sqrt{2\log p}}$.
+#
+# <details><summary><b>Predict:</b> σ = 0.3, so a typical step varies by 30 %. How much slower is a step of 64 workers than that of one?</summary>
+#
+# About twice as slow: half of the machine waits, on average.
+# </details>
+
+# %% slideshow={"slide_type": "skip"}
+workers = np.array([1, 2, 4, 8, 16, 32, 64, 128, 256])
+single_worker = np.exp(0.3**2 / 2)                                              # the mean of one
+waits = np.array([[simulate.slowest(p, 0.3, seed=s).mean() / single_worker for p in workers] for s in range(3)])
+backup = np.array([[simulate.slowest(p, 0.3, drop=0.1, seed=s).mean() / single_worker for p in workers] for s in range(3)])
+claim(f"simulated, 3 seeds: 4, 16, 64 workers need {', '.join(f'{waits[:, i].mean():.2f}' for i in (2, 4, 6))} times the mean of one", 1.25 < waits[:, 2].min() and waits[:, 6].min() > 1.8)
+claim(f"ignoring the slowest tenth: 64 workers need {backup[:, 6].mean():.2f}", backup[:, 6].max() < 1.5)
+late = four["stragglers"]
+measured_wait, expected = late["step"].mean() / late["own"].mean(), late["own"].max(1).mean() / late["own"].mean()
+print(f"four real processes, 40 steps: {measured_wait:.2f} times the mean of one; the slowest of each step alone gives {expected:.2f}")
+claim("real processes wait at least for the slowest", measured_wait > expected > 1.1)
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.4, 3.5)
+plots.band(ax, waits, "wait for all", workers, ORANGE, marker="o")
+plots.band(ax, backup, "wait for 90 %", workers, BLUE, marker="o")
+ax.plot(4, measured_wait, "*", color=theme.INK, ms=14, ls="none")
+ax.annotate("four real processes", (4, measured_wait), xytext=(-10, 8), textcoords="offset points", ha="right")
+ax.set(xscale="log", ylim=(0.9, 2.6), xlabel="workers", ylabel="step time / mean of one worker", title="the slowest sets the pace (σ = 0.3)")
+ax.set_xticks(workers, workers)
+ax.minorticks_off()
+plots.label_ends(ax)
+show(fig, alt="Step time against the number of workers: waiting for all grows steadily, waiting for nine tenths levels off below one and a half.")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The real step also holds the all-reduce itself, and whatever else this machine does: it lies above the maximum.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Send less: compression, and the error it leaves
+#
+# Send the largest 1 %. Or one bit per number. Or eight bits. Or a matrix of rank 1. Each throws something away. **Error feedback** keeps it for the next step:
+#
+# $$ c_t = \mathcal C(g_t + e_t), \qquad e_{t+1} = g_t + e_t - c_t . $$
+#
+# Add up: $\sum_t c_t = \sum_t g_t - e_{T+1}$ (with $e_1 = 0$). Everything is sent in the end, only later: the error stays one term and never becomes a sum.
+#
+# <details><summary><b>Predict:</b> top 1 % without feedback. Why does it stall, although it always sends the most important numbers?</summary>
+#
+# A weight with a small gradient at every step is never among the largest. Without memory it is never updated. With memory its turn comes.
+# </details>
+
+# %% slideshow={"slide_type": "skip"}
+show(compression.with_feedback)
+
+# %% slideshow={"slide_type": "skip"}
+rows = simulate.shards(Y, 8, mixed=True)
+ways = {"none": (Full(), False), "top 1 %": (TopK(0.01), False), "top 1 % + feedback": (TopK(0.01), True), "sign": (Sign(), False),
+        "sign + feedback": (Sign(), True), "int8": (Int8(), False), "int8 + feedback": (Int8(), True)}
+lossy = {name: f(simulate.compressed(f, rows, codec, feedback, 300, 0.5)) for name, (codec, feedback) in ways.items()}
+lossy["PowerSGD rank 1"] = f(simulate.compressed(f, rows, None, True, 300, 0.5, rank=1))
+size = {name: compression.nbytes(codec.encode(np.ones(f.dim))) for name, (codec, _) in ways.items()} | {"PowerSGD rank 1": 4 * (65 + 10)}
+for name, values in lossy.items():
+    print(f"{name:20} loss {values.round(3)}   {size[name]:5} bytes a step")
+claim(f"top 1 % without feedback ends {(lossy['top 1 %'] / lossy['none']).min():.1f} times as high; sign {(lossy['sign'] / lossy['none']).min():.2f} times, 3 of 3 seeds",
+      (lossy["top 1 %"] / lossy["none"]).min() > 2 and (lossy["sign"] / lossy["none"]).min() > 1.2)
+kept = [name for name in lossy if "+" in name or "Power" in name]
+claim(f"with feedback all four end within {max((lossy[k] / lossy['none']).max() for k in kept) - 1:.1%} above no compression, or below it", max((lossy[k] / lossy["none"]).max() for k in kept) < 1.05)
+claim(f"top 1 % sends {size['none'] / size['top 1 %']:.0f} times fewer bytes", size["none"] / size["top 1 %"] > 40)
+claim("int8 is so fine that here it needs no feedback", np.abs(lossy["int8"] / lossy["none"] - 1).max() < 0.01)
+
+# %% slideshow={"slide_type": "subslide"}
+fig, ax = theme.figure(8.6, 3.7)
+for name, values in lossy.items():
+    colour = theme.MUTED if name == "none" else GREEN if name in kept else ORANGE
+    ax.plot(np.full(3, size[name]), values, "o", color=colour)
+place = {"none": (0, -16, "center"), "int8": None, "sign": (10, 0, "left"), "top 1 %": (10, 0, "left"), "int8 + feedback": (0, 10, "center"), "PowerSGD rank 1": (0, 10, "center"),
+         "sign + feedback": (0, -16, "center"), "top 1 % + feedback": (0, -16, "center")}
+for name, where in place.items():
+    if where:
+        label = {"int8 + feedback": "int8, with or without", "none": "no compression"}.get(name, name)
+        ax.annotate(label, (size[name], np.median(lossy[name])), xytext=where[:2], textcoords="offset points", ha=where[2], va="center", fontsize=9.5)
+ax.set(xscale="log", yscale="log", xlim=(25, 6000), ylim=(0.15, 1.1), xlabel="bytes a step and worker", ylabel="loss after 300 steps", title="eight workers, three seeds, simulated")
+ax.set_yticks([0.2, 0.3, 0.5, 1], ["0.2", "0.3", "0.5", "1"])
+ax.minorticks_off()
+show(fig, alt="Loss against bytes a step: with error feedback all codecs reach the loss without compression, without it the top one percent and the sign end higher.")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# The same codecs for real: as **communication hooks** of DDP, two processes, 60 steps. A hook receives a bucket of gradients and returns what all ranks agree on. PowerSGD here is torch's own hook.
+
+# %% slideshow={"slide_type": "skip"}
+show(asynchronous.Compressed)
+hooks = two["compressed"]
+lost = dict(zip(hooks["names"], hooks["losses"]))
+for name, value, sent in zip(hooks["names"], hooks["losses"], hooks["bytes"]):
+    print(f"{name:20} loss {value:.3f}   {sent / 1e3:7.0f} kB sent by a rank")
+claim(f"DDP, 60 steps: top 1 % with feedback {lost['top 1 % + feedback']:.2f}, without {lost['top 1 %']:.2f}, uncompressed {lost['none']:.2f}",
+      lost["none"] < lost["top 1 % + feedback"] < 0.8 * lost["top 1 %"])
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# After 60 steps the feedback still holds back part of the gradient: 1 % a step takes a hundred steps to go around. That delay is staleness again.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### Plan before you buy
+#
+# Everything above in one figure: compute, exposed communication, bubble, memory.
+
+# %% slideshow={"slide_type": "-"}
+cost_planner.explorer()
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# 1. Where does data parallel stop: at memory or at bandwidth? Find a model size for each.
+# 2. With a bandwidth of 400 GB/s and more (inside one machine) tensor parallel becomes sensible. Below it does not. Why?
+# 3. 1024 devices: which slider brings the efficiency back? What does that do to the optimization (the critical batch)?
+#
+# It is a model: it knows no stragglers, no activation memory, no mixture of strategies. Its latency and bandwidth are yours to measure.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### When a rank fails
+#
+# Synchronous ranks wait for each other. If one dies, the others would wait for ever. `launch` ends them all and hands you the first failure, not the noise that follows.
+
+# %% slideshow={"slide_type": "-"}
+try:
+    launch("raises", processes=2, timeout=100)
+except WorkerError as error:
+    print(error)
+    claim("one error, with the worker's own line", "rank 1 of 2 failed in raises: ZeroDivisionError" in str(error))
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### The same program on a cluster
+#
+# Nothing of the code changes, only arguments. Four machines with eight GPUs each:
+#
+# ```
+# torchrun --nnodes=4 --nproc-per-node=8 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \
+#     -m shared.distributed.workers --backend nccl --folder RESULTS by_hand ddp fsdp timings
+# ```
+#
+# Run it on each machine, or once through Slurm: `srun --nodes=4 --ntasks-per-node=1 torchrun ...`. `timings` then measures *your* network, and `cost.fit` turns it into α and β.
+# FSDP2, tensor parallel and pipelining ran on the CPU here, over gloo. Only the GPU path has not been run for this course.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## Exercises
+#
+# Replace each `...`, run the cell, then its check.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 1 (implement): unequal shards
+#
+# `means` is (ranks, d): each rank's mean gradient. `counts` is (ranks,): how many examples each had. Return the mean gradient of the whole batch.
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def average(means, counts):
+    """The gradient of the whole batch (d,)."""
+    ### BEGIN SOLUTION
+    return counts @ means / counts.sum()
+    ### END SOLUTION
+
+# %% slideshow={"slide_type": "skip"}
+check("08.average", average)
+
+# %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
+# - What is the *sum* over the examples of rank r?
+# - Add those sums and divide by the number of all examples.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 2 (implement): which chunk?
+#
+# In the reduce-scatter of a ring of `p` ranks, each rank sends the chunk of its own number at step 0, and then always passes on what it has just received from `rank - 1`.
+# Return the number of the chunk that `rank` sends at `step`.
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def chunk(rank, step, p):
+    """The chunk, 0 ... p − 1, that this rank sends at this step."""
+    ### BEGIN SOLUTION
+    return (rank - step) % p
+    ### END SOLUTION
+
+# %% slideshow={"slide_type": "skip"}
+check("08.chunk", chunk)
+
+# %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
+# - What did rank − 1 send one step earlier?
+# - The numbers fall by one each step. Below 0 comes p − 1.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 3 (implement): error feedback
+#
+# Compress with the sign: a vector $c$ becomes its signs times the mean of $|c_i|$. `g` is the gradient, `e` what earlier steps left. Return two vectors: what is sent, and the new `e`.
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def feedback(g, e):
+    """(sent, new error) of one round of error feedback with the sign."""
+    ### BEGIN SOLUTION
+    c = g + e
+    sent = np.abs(c).mean() * np.sign(c)
+    return sent, c - sent
+    ### END SOLUTION
+
+# %% slideshow={"slide_type": "skip"}
+check("08.feedback", feedback)
+
+# %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
+# - What should be sent at this step, if there were no compression? Not only g.
+# - The new error is what should have been sent minus what was.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 4 (implement): accumulate, then communicate
+#
+# `parts` is (m, d): the gradient sums of this rank's micro-batches. `all_reduce(v)` returns the sum of `v` over all ranks, and every number it is given costs bytes.
+# Return the sum over all micro-batches of all ranks, with as few bytes as possible.
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+def accumulate(parts, all_reduce):
+    """The gradient sum (d,) over all micro-batches of all ranks."""
+    ### BEGIN SOLUTION
+    return all_reduce(parts.sum(0))
+    ### END SOLUTION
+
+# %% slideshow={"slide_type": "skip"}
+check("08.accumulate", accumulate)
+
+# %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
+# - Sums may be taken in any order. Which order sends the fewest numbers?
+# - The check counts two things: the d numbers of the result, and how many numbers you sent.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 5 (derive): a gradient of one gigabyte
+#
+# Eight workers, $n = 10^9$ bytes, $\alpha = 20$ µs, $\beta = 10$ GB/s. How many **seconds** does a ring all-reduce take?
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+### BEGIN SOLUTION
+ring_seconds = 2 * 7 * (20e-6 + 1e9 / 8 / 10e9)
+### END SOLUTION
+
+# %% slideshow={"slide_type": "skip"}
+check("08.seconds", ring_seconds)
+
+# %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
+# - How many messages does a worker send, one after the other, and how large is each?
+# - Two passes of 7 steps. A message is an eighth of the gradient.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### Exercise 6 (experiment): eight steps too late
+#
+# $f(x) = 2x^2$, so the curvature is 4. Gradients are $\tau = 8$ steps old. Find a learning rate with an error below $10^{-4}$ after 200 steps, from $x = 1$.
+
+# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+### BEGIN SOLUTION
+stale_rate = 0.011
+### END SOLUTION
+
+# %% slideshow={"slide_type": "skip"}
+check("08.stale", stale_rate)
+
+# %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
+# - What is the largest stable ηλ for τ = 8? Divide by the curvature.
+# - A quarter of the limit is a good place to start.
+#
+# Solution: the fastest rate has $\eta\lambda = \tau^\tau/(\tau+1)^{\tau+1} \approx 1/(e(\tau + 1))$, where two roots of $z^{\tau+1} = z^\tau - \eta\lambda$ meet.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Summary
+#
+# | idea | in one sentence |
+# |:--|:--|
+# | **data parallel** | a sum of gradients may be shared, if shards are weighted by their size and the loss is a sum |
+# | **ZeRO, FSDP** | the owner of a slice updates it: memory falls to $1/p$, and stage 2 costs no extra byte |
+# | **tensor, pipeline** | split matrices by rows, then columns; idle share of a pipeline $(p-1)/(m+p-1)$ |
+# | **accumulation, checkpointing** | time for memory; count tokens, not micro-batches |
+# | **ring all-reduce** | $2\frac{p-1}{p}n$ bytes a wire, however many ranks; the tree wins for small messages |
+# | **local SGD, DiLoCo** | $H$ times fewer messages; free for data dealt at random, drift for data that differ |
+# | **staleness** | $\eta\lambda < 2\sin\frac{\pi}{4\tau+2}$: the rate must fall like $1/\tau$ |
+# | **stragglers** | the slowest of 64 equal workers takes about twice the mean |
+# | **compression** | with error feedback nothing is lost, only late |
+# | **critical batch** | beyond it more workers buy nothing |
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ## References
+#
+# - F. Niu, B. Recht, C. Ré, S. Wright. *Hogwild!: A lock-free approach to parallelizing stochastic gradient descent.* NIPS 2011.
+# - P. Patarasuk, X. Yuan. *Bandwidth optimal all-reduce algorithms for clusters of workstations.* Journal of Parallel and Distributed Computing 69, 2009.
+# - M. Li et al. *Scaling distributed machine learning with the parameter server.* OSDI 2014.
+# - F. Seide, H. Fu, J. Droppo, G. Li, D. Yu. *1-bit stochastic gradient descent and its application to data-parallel distributed training of speech DNNs.* Interspeech 2014. Error feedback.
+# - T. Chen, B. Xu, C. Zhang, C. Guestrin. *Training deep nets with sublinear memory cost.* arXiv:1604.06174, 2016. Checkpointing.
+# - J. Chen, X. Pan, R. Monga, S. Bengio, R. Jozefowicz. *Revisiting distributed synchronous SGD.* arXiv:1604.00981, 2016. Backup workers.
+# - P. Goyal et al. *Accurate, large minibatch SGD: training ImageNet in 1 hour.* arXiv:1706.02677, 2017. Linear scaling.
+# - S. Stich. *Local SGD converges fast and communicates little.* ICLR 2019.
+# - S. Karimireddy, Q. Rebjock, S. Stich, M. Jaggi. *Error feedback fixes SignSGD and other gradient compression schemes.* ICML 2019.
+# - T. Vogels, S. Karimireddy, M. Jaggi. *PowerSGD: practical low-rank gradient compression for distributed optimization.* NeurIPS 2019.
+# - Y. Huang et al. *GPipe: efficient training of giant neural networks using pipeline parallelism.* NeurIPS 2019.
+# - M. Shoeybi et al. *Megatron-LM: training multi-billion parameter language models using model parallelism.* arXiv:1909.08053, 2019.
+# - S. Rajbhandari, J. Rasley, O. Ruwase, Y. He. *ZeRO: memory optimizations toward training trillion parameter models.* SC 2020.
+# - J. Kaplan et al. *Scaling laws for neural language models.* arXiv:2001.08361, 2020. Six flops a parameter and token.
+# - S. Li et al. *PyTorch distributed: experiences on accelerating data parallel training.* VLDB 2020. Buckets and overlap.
+# - Y. Zhao et al. *PyTorch FSDP: experiences on scaling fully sharded data parallel.* VLDB 2023.
+# - A. Douillard et al. *DiLoCo: distributed low-communication training of language models.* arXiv:2311.08105, 2023.
