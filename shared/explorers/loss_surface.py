@@ -15,8 +15,8 @@ from shared.optimizers import Adam
 from shared.oracles import MiniBatch
 from shared.vision import ConvStack
 
-DEPTH, CHANNELS, STEPS, EXAMPLES = 16, 4, 60, 50
-SIDE, SPAN, ROLL = 17, 1.0, 40  # cells a side, reach in units of the weights, steps of the ball
+DEPTH, CHANNELS, STEPS, EXAMPLES = 16, 4, 50, 40
+SIDE, SPAN, ROLL = 15, 1.0, 40  # cells a side, reach in units of the weights, steps of the ball
 NETS = {"plain": False, "shortcuts": True}
 COLOURS = {"plain": theme.BAD, "shortcuts": theme.GOOD}
 LOW, HIGH = 0.3, 1e4
