@@ -151,7 +151,7 @@ claim(f"direct, im2col and FFT equal autograd, forward and backward: largest dif
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
-def fastest(function, *arguments, repeats=3):
+def fastest(function, *arguments, repeats=2):
     """The shortest of some runs, in milliseconds of processor time."""
     def once():
         start = process_time()
@@ -162,7 +162,7 @@ def fastest(function, *arguments, repeats=3):
 sizes, rng = (3, 7, 11, 15, 19, 23, 27), np.random.default_rng(0)
 times = {name: [] for name in (*convolution.METHODS, "torch")}
 for k in sizes:
-    x, w = rng.standard_normal((4, 4, 56, 56)), rng.standard_normal((4, 4, k, k))
+    x, w = rng.standard_normal((3, 4, 56, 56)), rng.standard_normal((4, 4, k, k))
     for name, (forward_, _) in convolution.METHODS.items():
         times[name].append(fastest(forward_, x, w))
     times["torch"].append(fastest(conv2d, torch.tensor(x), torch.tensor(w)))
@@ -172,7 +172,7 @@ claim("at 27 × 27 the FFT is more than twice as fast as the direct way", times[
 fig, ax = theme.figure(8, 3.6)
 for (name, ms), colour in zip(times.items(), theme.SEQUENCE):
     plots.curve(ax, ms, name, sizes, colour, marker="o", ms=4)
-ax.set(yscale="log", xlabel="side of the kernel", ylabel="milliseconds", title="4 images of 4 × 56 × 56, forward (your machine, now)", xticks=sizes)
+ax.set(yscale="log", xlabel="side of the kernel", ylabel="milliseconds", title="3 images of 4 × 56 × 56, forward (your machine, now)", xticks=sizes)
 plots.label_ends(ax)
 show(fig, alt="Time of a convolution against the kernel's side: direct and im2col rise, the FFT stays level.")
 
@@ -240,6 +240,20 @@ for seed in SEEDS:
 claim(f"condition number of learning a 3 × 3 kernel: {[round(κ) for _, κ in slow]}, whitened {max(κ for _, κ in quick):.3f}",
       min(κ for _, κ in slow) > 30 and max(κ for _, κ in quick) < 1.01)
 claim(f"after 100 steps of 300 the error is still {min(e[100] for e, _ in slow):.0%} or more; whitened it is gone in one step", min(e[100] for e, _ in slow) > 0.02)
+
+# %% slideshow={"slide_type": "-"}
+fig, axes = theme.figure(9.2, 3.3, 1, 4, width_ratios=(1, 1, 1, 3))
+λ, Q = np.linalg.eigh(windows_of(0) @ windows_of(0).T / 2000)
+for ax, i, name in zip(axes, (8, 7, 0), ("steepest", "second", "flattest")):
+    q = Q[:, i].reshape(3, 3)
+    ax.imshow(q * np.sign(q[0, 0]), cmap="RdBu_r", vmin=-0.6, vmax=0.6)
+    ax.set(xticks=[], yticks=[], title=name, xlabel=f"curvature {λ[i]:.2g}")
+    ax.grid(False)
+plots.band(axes[3], [e for e, _ in slow], "pixels as they are", color=theme.BAD)
+plots.band(axes[3], [np.maximum(e, 1e-4) for e, _ in quick], "whitened", color=theme.GOOD)
+axes[3].set(yscale="log", ylim=(1e-3, 1.3), xlabel="step", title="error of the kernel, best rate")
+axes[3].legend(loc="center right")
+show(fig, alt="The steepest direction of a kernel is the mean, the flattest a fine checkerboard; the error falls slowly, and at once when whitened.")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A convolution is a matrix, and its transpose carries the gradient
@@ -365,10 +379,11 @@ claim(f"every way loses at least {min((m - m2).min(), (a - a2).min(), (s - s2).m
 # The oldest honest method: **random search with a budget**, judged on data that neither trained nor will test.
 #
 # 1. Say what you are willing to spend.
-# 2. Draw settings at random; rates in equal ratios. 3. Train all, keep the best **on the validation set**.
+# 2. Draw settings at random, rates in equal ratios.
+# 3. Train all, keep the best **on the validation set**.
 # 4. Look at the test set once.
 #
-# Random beats a grid of the same size when only some choices matter (Bergstra & Bengio 2012): a grid of 32 tries 2 rates, random tries 32.
+# Random beats a grid when only some choices matter (Bergstra & Bengio 2012): a grid of $32 = 2^5$ settings tries 2 rates, random search tries 32.
 
 # %% slideshow={"slide_type": "skip"}
 CHOICES = {"channels": (4, 8, 16), "kernel": (1, 3, 5), "depth": (1, 2, 3), "pooling": ("max", "average", "stride")}
@@ -442,6 +457,19 @@ few = np.array([tested[rows[:affordable][seen[rows[:affordable], -1].argmax()]] 
 print(f"all 16 in full, {16 * RUNGS[-1]} steps: test accuracy {full.mean():.3f}\nhalving,          {spent} steps: {halved.mean():.3f}\nrandom {affordable} in full,  {affordable * RUNGS[-1]} steps: {few.mean():.3f}")
 claim(f"halving takes {spent / 16 / RUNGS[-1]:.0%} of the steps and changes the accuracy by {halved.mean() - full.mean():+.3f}; {affordable} full trials: {few.mean() - full.mean():+.3f}",
       spent < 0.45 * 16 * RUNGS[-1] and full.mean() - halved.mean() < 0.05 and halved.mean() > few.mean())
+
+# %% slideshow={"slide_type": "-"}
+fig, ax = theme.figure(8, 3.3)
+rows = drawn[0]
+ax.plot(RUNGS, seen[rows].T, color=theme.FAINT, lw=1.2)
+for rung, colour in enumerate(theme.SEQUENCE[:4]):
+    ax.plot(RUNGS[: rung + 1], seen[rows, : rung + 1].T, "-o", ms=4, lw=1.2, color=colour)
+    ax.text(RUNGS[rung], 1.02, f"{len(rows)} trials", color=colour, ha="center", fontsize=9.5)
+    rows = rows[np.argsort(-seen[rows, rung], kind="stable")[: len(rows) // 2]]
+ax.set(xscale="log", xticks=RUNGS, xlabel="steps", ylabel="validation accuracy", ylim=(0, 1.1), title="one search (grey: what was never run)")
+ax.set_xticklabels(RUNGS)
+ax.minorticks_off()
+show(fig, alt="Validation accuracy of sixteen trials against the steps; at every rung the worse half stops.")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Architecture shapes the surface: shortcuts
@@ -580,6 +608,16 @@ for k in cuts:
     recall[k] = tested_on(f, x)
     print(f"gradient goes back {k:2} of 15 steps: right {recall[k].round(2)} (chance 0.25)")
 claim("k = 5 and 10 stay near chance, k = 15 solves it, 3 of 3 seeds", max(recall[5].max(), recall[10].max()) < 0.45 and recall[15].min() > 0.9)
+
+# %% slideshow={"slide_type": "-"}
+fig, ax = theme.figure(8, 2.9)
+for i, k in enumerate(cuts):
+    ax.bar(i, np.median(recall[k]), 0.6, color=theme.GOOD if k == 15 else theme.MUTED, alpha=0.6)
+    ax.plot([i - 0.1, i, i + 0.1], recall[k], "o", color=theme.INK, ms=5)
+ax.set(xticks=range(4), ylim=(0, 1.05), ylabel="right answers", xlabel="steps that the gradient goes back, of 15", title="first-symbol recall, GRU, 3 seeds")
+ax.set_xticklabels(cuts)
+plots.limit(ax, 0.25, "chance", axis="y", color=theme.BAD, at=0.1)
+show(fig, alt="Right answers against the steps of truncated backpropagation: chance for five and ten, luck for fourteen, all right for fifteen.")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Truncation is not always fatal
@@ -724,7 +762,7 @@ show(GRU)
 start_gradient = {"GRU": memory.compute("GRU", 50, 1.0, 0, 0.0)["arrives"][:, -1], "LSTM, b = 0": initial[0.0], "LSTM, b = 1": initial[1.0], "LSTM, b = 3": initial[3.0],
                   "RNN, ρ = 1": arrives[1.0][:, 49]}
 needed = {"GRU": solved(errors["GRU"]), **{f"LSTM, b = {b:.0f}": s for b, s in steps_to.items()}, "RNN, ρ = 1": solved(errors["RNN"])}
-long = solved(race(GRU, 100, 180, 2e-2)[:, 0])
+long = solved(race(GRU, 100, 160, 2e-2)[:, 0])
 claim(f"GRU: initial gradient at lag 49 of {np.median(start_gradient['GRU']):.0e}, LSTM with b = 1 {np.median(initial[1.0]):.0e}; the plain RNN has {np.median(arrives[1.0][:, 49]):.0e}, more than both",
       np.median(start_gradient["GRU"]) < 0.05 * np.median(initial[1.0]) and arrives[1.0][:, 49].min() > start_gradient["GRU"].max())
 claim(f"and yet it solved T = 50 at steps {needed['GRU']}, LSTM at {needed['LSTM, b = 1']}, the plain RNN not at all",
@@ -807,8 +845,8 @@ show(fig, alt="Test error of linear models against their order, and of three LST
 # | architecture | one weight is used | its gradient is a sum over | what endangers it |
 # |:--|:--|:--|:--|
 # | convolution | at every place | places | alike neighbours; muted frequencies |
-# | max pooling | | | only winners hear it |
-# | deep stack | once | | a product over layers: add shortcuts |
+# | max pooling | has none | nothing: it only routes | losers hear nothing |
+# | deep stack | once per image | nothing, but it is a product over layers | no shortcut |
 # | RNN | at every moment | moments | a product over time |
 # | LSTM, GRU | at every moment | moments | gates that close |
 #
