@@ -187,10 +187,12 @@ def function(id, cases, *, call=None, rtol=1e-6, atol=1e-9, trials=40):
 
 
 def number(id, solution, *, rtol=1e-3, atol=1e-12):
+    """An exercise whose answer is a number, or an array of numbers, near `solution`."""
     return Number(id, solution, rtol=rtol, atol=atol)
 
 
 def setting(id, *, solution, goal, measure, accept):
+    """An exercise whose answer is a value that reaches a goal: `measure(value)` is shown and must satisfy `accept`."""
     return Setting(id, solution, goal=goal, measure=measure, accept=accept)
 
 

@@ -151,6 +151,7 @@ def quadratic(kappa=10.0, angle=0.0, d=2) -> Landscape:
 
 
 def booth() -> Landscape:
+    """(x + 2y − 7)² + (2x + y − 5)²: a quadratic with its minimum at (1, 3), of Jamil & Yang's survey (2013)."""
     return _planar(
         "Booth", lambda x, y: (x + 2 * y - 7) ** 2 + (2 * x + y - 5) ** 2,
         lambda x, y: (10 * x + 8 * y - 34, 8 * x + 10 * y - 38),
@@ -161,6 +162,7 @@ def booth() -> Landscape:
 
 
 def quartic_valley() -> Landscape:
+    """x² + y⁴: a parabola across a valley that is flatter than any parabola along it."""
     return _planar(
         "Quartic valley", lambda x, y: x ** 2 + y ** 4,
         lambda x, y: (2 * x, 4 * y ** 3),
@@ -201,6 +203,7 @@ def power(p=4.0, d=2) -> Landscape:
 # ---- Valleys: one minimum, badly scaled --------------------------------------------------------------------------
 
 def rosenbrock(d=2) -> Landscape:
+    """Σ 100 (xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)², the banana valley (Rosenbrock 1960), in d >= 2 dimensions."""
     d = _dimension(d, least=2)
 
     def f(x):
@@ -230,6 +233,7 @@ def rosenbrock(d=2) -> Landscape:
 
 
 def beale() -> Landscape:
+    """Σ (cᵢ − x + x yⁱ)² with c = 1.5, 2.25, 2.625 (Beale 1958)."""
     terms = ((1.5, 1), (2.25, 2), (2.625, 3))
     r = lambda x, y, c, i: c - x + x * y ** i
 
@@ -270,6 +274,7 @@ def river_valley(wall=20.0, slope=0.1) -> Landscape:
 # ---- Many minima -------------------------------------------------------------------------------------------------
 
 def himmelblau() -> Landscape:
+    """(x² + y − 11)² + (x + y² − 7)²: four minima of the same depth (Himmelblau 1972)."""
     u, v = lambda x, y: x ** 2 + y - 11, lambda x, y: x + y ** 2 - 7
     return _planar(
         "Himmelblau", lambda x, y: u(x, y) ** 2 + v(x, y) ** 2,
@@ -281,6 +286,7 @@ def himmelblau() -> Landscape:
 
 
 def styblinski_tang(d=2) -> Landscape:
+    """Σ (xᵢ⁴ − 16 xᵢ² + 5 xᵢ) / 2: two wells for each coordinate (Styblinski & Tang 1990)."""
     d, lowest = _dimension(d), -2.903534027771177
     f = lambda x: (x ** 2 * (x ** 2 - 16) + 5 * x) / 2
     return _separable(
@@ -291,6 +297,7 @@ def styblinski_tang(d=2) -> Landscape:
 
 
 def rastrigin(d=2) -> Landscape:
+    """Σ xᵢ² − 10 cos 2π xᵢ + 10: a bowl with a lattice of minima (Rastrigin 1974)."""
     d = _dimension(d)
     return _separable(
         "Rastrigin", lambda x: x ** 2 + 20 * np.sin(π * x) ** 2,
@@ -332,6 +339,7 @@ def _ratio(a, b):
 
 
 def three_hump_camel() -> Landscape:
+    """2x² − 1.05 x⁴ + x⁶/6 + x y + y²: three basins, of Jamil & Yang's survey (2013)."""
     return _planar(
         "Three-hump camel", lambda x, y: x ** 2 * (2 + x ** 2 * (x ** 2 / 6 - 1.05)) + y * (x + y),
         lambda x, y: (x * (4 + x ** 2 * (x ** 2 - 4.2)) + y, x + 2 * y),
@@ -342,6 +350,7 @@ def three_hump_camel() -> Landscape:
 
 
 def six_hump_camel() -> Landscape:
+    """(4 − 2.1 x² + x⁴/3) x² + x y + (4y² − 4) y²: six minima (Dixon & Szegő 1978)."""
     f = lambda x, y: x ** 2 * (4 + x ** 2 * (x ** 2 / 3 - 2.1)) + x * y + 4 * y ** 2 * (y ** 2 - 1)
     x, y = 0.08984201310031806, -0.7126564030207396
     return _planar(
@@ -383,6 +392,7 @@ def goldstein_price() -> Landscape:
 # ---- Saddles, plateaus, cliffs -----------------------------------------------------------------------------------
 
 def saddle() -> Landscape:
+    """(x² − y²) / 2: the simplest point where the gradient vanishes and no minimum is."""
     return _planar(
         "Saddle", lambda x, y: (x - y) * (x + y) / 2,
         lambda x, y: (x, -y), lambda x, y: (1 + 0 * x, 0 * x, -1 + 0 * x),
@@ -392,6 +402,7 @@ def saddle() -> Landscape:
 
 
 def monkey_saddle() -> Landscape:
+    """x³ − 3 x y²: a saddle with a place for the tail; its Hessian vanishes too."""
     return _planar(
         "Monkey saddle", lambda x, y: x * (x * x - 3 * y * y),
         lambda x, y: (3 * (x - y) * (x + y), -6 * x * y),

@@ -1,8 +1,10 @@
 """Decks and pages: what of a notebook is run again for its explorers, and what becomes of text, outputs and slides."""
 
+import ast
+
 import pytest
 
-from tools import pages, slides
+from tools import api, pages, slides
 from tools.pages import Cell
 
 
@@ -64,3 +66,16 @@ def test_slides_follow_the_marks():
 def test_unknown_chapter_is_named():
     with pytest.raises(pages.PageError, match="no chapter '99'; there are: 01_"):
         pages.chapters(["99"])
+
+
+def test_every_public_name_says_what_it_is():
+    missing = [f"{dotted}: {getattr(node, 'name', 'the module')}" for dotted, tree in api.modules()
+               for node in [tree, *api.public(tree)] if not ast.get_docstring(node)]
+    assert missing == []
+
+
+def test_the_reference_shows_signatures_and_boxes():
+    body, headings = api.body()
+    assert (3, "shared.optimizers.adaptive.Adam", "Adam") in headings
+    assert "class Adam(lr=0.001, betas=(0.9, 0.999)" in body
+    assert "x ← x − η" in body and "def _" not in body

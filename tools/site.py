@@ -9,7 +9,7 @@ import json
 import re
 import sys
 
-from tools import pages
+from tools import api, pages
 
 SITE = pages.ROOT / "site"
 COURSE = "Optimization algorithms for deep learning"
@@ -44,6 +44,7 @@ autocomplete="off"></div>
 WELCOME = """<p>Nine chapters to read before you run anything. The figures answer here too: their values were sampled
 ahead, so nothing needs to be installed. In the notebooks every value can be reached, every line of code runs, and the
 exercises tell you at once what is wrong.</p>"""
+REFERENCE = '<p>For those who read code: <a href="reference.html">the reference of every public name</a>.</p>'
 ASSETS = {
     "style.css": ("code.css", "pages.css"),
     "pages.js": ("pages.js",),
@@ -117,9 +118,19 @@ def index(every):
             cards.append(f'<li><a href="{chapter.name}.html">{words}</a></li>')
         else:
             cards.append(f'<li><div class="later">{words}</div></li>')
-    body = f'<h1>{COURSE}</h1>\n{WELCOME}\n<ol class="cards">' + "\n".join(cards) + "</ol>"
+    body = f'<h1>{COURSE}</h1>\n{WELCOME}\n<ol class="cards">' + "\n".join(cards) + "</ol>" + REFERENCE
     contents = "\n".join(f'<li><a href="{c.name}.html">{c.number} {html.escape(c.title)}</a></li>' for c in every)
+    contents += '\n<li><a href="reference.html">Reference of the code</a></li>'
     return frame(COURSE, contents, body, "")
+
+
+def reference():
+    """The page of `shared`'s public names, and its sections for the search."""
+    body, headings = api.body()
+    contents = "\n".join(f'<li><a href="#{slug}">{html.escape(words)}</a></li>' for level, slug, words in headings
+                         if level == 2)
+    found = [("reference.html", slug, "code", words, "") for _, slug, words in headings]
+    return frame("Reference of the code", contents, body, ""), found
 
 
 def frame(title, contents, body, scripts):
@@ -142,6 +153,10 @@ def build(names=(), folder=SITE, quick=False, log=print):
         size = pages.write(written[-1], text)
         if log:
             log(f"{written[-1].name}: {size:.1f} MB")
+    text, found = reference()
+    search += found
+    written.append(folder / "reference.html")
+    pages.write(written[-1], text)
     for name, parts in ASSETS.items():
         (folder / "assets" / name).write_text("\n".join(map(pages.asset, parts)), encoding="utf-8")
     known = f"window.SECTIONS = {json.dumps(search, ensure_ascii=False)};"
