@@ -87,7 +87,7 @@ kernels.explorer()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Convolutional operations and their optimisation
 #
-# A **convolution** computes the same weighted sum at every place:
+# A **convolution** computes the same weighted sum at every place (LeCun et al. 1998):
 #
 # $$ y_{ij} = \sum_{a,b} w_{ab}\; x_{s i + a,\; s j + b}, \qquad \text{side of } y:\; \Bigl\lfloor \frac{n + 2p - k}{s} \Bigr\rfloor + 1 $$
 #
@@ -119,7 +119,7 @@ show(convolution.direct_backward)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Two other ways give the same numbers. **im2col** writes every window as a column: then a convolution is one matrix product, and
-# its gradients are those of a matrix product. The **FFT** turns it into one product per frequency.
+# its gradients are those of a matrix product. The **FFT** turns it into one product per frequency (Mathieu et al. 2014).
 
 # %% slideshow={"slide_type": "skip"}
 show(convolution.by_im2col_backward)
@@ -252,7 +252,7 @@ for ax, i, name in zip(axes, (8, 7, 0), ("steepest", "second", "flattest")):
 plots.band(axes[3], [e for e, _ in slow], "pixels as they are", color=theme.BAD)
 plots.band(axes[3], [np.maximum(e, 1e-4) for e, _ in quick], "whitened", color=theme.GOOD)
 axes[3].set(yscale="log", ylim=(1e-3, 1.3), xlabel="step", title="error of the kernel, best rate")
-axes[3].legend(loc="center right")
+axes[3].legend(loc=(0.25, 0.12))
 show(fig, alt="The steepest direction of a kernel is the mean, the flattest a fine checkerboard; the error falls slowly, and at once when whitened.")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -474,7 +474,7 @@ show(fig, alt="Validation accuracy of sixteen trials against the steps; at every
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Architecture shapes the surface: shortcuts
 #
-# Sixteen convolutions in a row, $h \leftarrow \varphi(w * h)$. With a shortcut, $h \leftarrow h + \varphi(w * h)$: no weight more. Same data, same Adam, same 50 steps.
+# Sixteen convolutions in a row, $h \leftarrow \varphi(w * h)$. With a shortcut (He et al. 2016), $h \leftarrow h + \varphi(w * h)$: no weight more. Same data, same Adam, same 50 steps.
 # To *see* the difference, cut the loss along two random directions through the trained weights, each filter as long as the network's own
 # (**filter-normalised**, Li et al. 2018): otherwise the scale of the weights alone would decide how steep it looks.
 
@@ -512,7 +512,7 @@ claim(f"the plain surface's walls are at least {min(stacks['plain'][1] / stacks[
 #
 # A **recurrent network** reads a sequence and keeps a state: $\;z_t = W x_t + U h_{t-1} + b, \quad h_t = \tanh z_t$.
 #
-# Unroll it: a deep network with one layer per moment, and **all layers share their weights**. So nothing new is needed.
+# Unroll it: a deep network with one layer per moment, and **all layers share their weights**. Nothing new is needed (Werbos 1990).
 #
 # - Deltas go back one moment at a time: $\displaystyle \delta_{t-1} = U^\top\bigl(\delta_t \odot (1-h_t^2)\bigr) + \frac{\partial f}{\partial h_{t-1}}\Big|_{\text{direct}}$
 # - Shared weights add their gradients: $\displaystyle \frac{\partial f}{\partial U} = \sum_{t=1}^{T} \bigl(\delta_t \odot (1 - h_t^2)\bigr)\, h_{t-1}^\top$. A sum over **time**.
@@ -547,7 +547,7 @@ claim(f"30 steps by hand equal torch's autograd: {', '.join(f'{n} {g:.0e}' for n
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A product over time
 #
-# From the end back to lag $\ell$: $\;\dfrac{\partial h_T}{\partial h_{T-\ell}} = \prod_t \operatorname{diag}(1 - h_t^2)\, U$. The **same** matrix $\ell$ times.
+# From the end back to lag $\ell$: $\;\dfrac{\partial h_T}{\partial h_{T-\ell}} = \prod_t \operatorname{diag}(1 - h_t^2)\, U$. The **same** matrix $\ell$ times (Bengio et al. 1994; Pascanu et al. 2013).
 #
 # <details><summary><b>Predict:</b> U is ρ times an orthogonal matrix. What happens to the gradient at lag 54 for ρ = 0.5, 1 and 2?</summary>
 #
@@ -616,7 +616,7 @@ for i, k in enumerate(cuts):
     ax.plot([i - 0.1, i, i + 0.1], recall[k], "o", color=theme.INK, ms=5)
 ax.set(xticks=range(4), ylim=(0, 1.05), ylabel="right answers", xlabel="steps that the gradient goes back, of 15", title="first-symbol recall, GRU, 3 seeds")
 ax.set_xticklabels(cuts)
-plots.limit(ax, 0.25, "chance", axis="y", color=theme.BAD, at=0.1)
+plots.limit(ax, 0.25, "chance", axis="y", color=theme.BAD, at=0.29)
 show(fig, alt="Right answers against the steps of truncated backpropagation: chance for five and ten, luck for fourteen, all right for fifteen.")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -671,7 +671,7 @@ def race(cell, T, steps, lr, biases=(0.0,), seeds=SEEDS):
     f = Reader(cell, Adding(T), units=24, batch_size=32)
     starts = np.stack([f.start(seeds, None if cell is RNN else 1, b) for b in biases])
     xs = run(Adam(lr), Clipped(f, 0.3), starts, steps, every=10)
-    test = replace(f, batch_size=100, t=10**6)
+    test = replace(f, batch_size=60, t=10**6)
     return np.array([test(x) for x in xs])
 
 def solved(errors, below=0.02):
