@@ -115,7 +115,7 @@ show(parallel.by_hand)
 parities = ("by_hand", "ddp", "accumulated", "zero_by_library", "fsdp", "tensor_by_hand", "tensor_by_library",
             "pipeline_by_hand", "pipeline_by_library")
 two = launch("timings", "all_reduces", "unequal", "zero_by_hand", "local_sgd_is_data_parallel", "compressed", *parities, processes=2,
-             options={"timings": {"sizes": [2**k for k in range(12, 25)], "repeats": 15, "algorithms": ["library"]}})
+             options={"timings": {"sizes": [2**k for k in range(12, 25)], "repeats": 10, "algorithms": ["library"]}})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Now the reference: one process, the whole batch, this notebook's own. The difference is relative to the largest parameter.
@@ -197,7 +197,7 @@ kept = np.vstack([stages["bytes"], two["fsdp"]["bytes"]]) / 1e3
 for part, values, colour in zip(names, kept.T, (BLUE, ORANGE, GREEN)):
     ax.bar(range(5), values, bottom=bottom, color=colour, width=0.6, label=part)
     bottom = bottom + values
-ax.plot(range(4), predicted.sum(1) / 1e3, "_", color=theme.INK, ms=40, mew=2, label="predicted")
+ax.hlines(predicted.sum(1) / 1e3, np.arange(4) - 0.4, np.arange(4) + 0.4, color=theme.INK, label="predicted")
 ax.set_xticks(range(5), ["stage 0", "stage 1", "stage 2", "stage 3", "FSDP2"])
 ax.set(ylabel="kilobytes on rank 0", title="memory by stage, two ranks, measured", ylim=(0, 480))
 ax.legend(ncols=4, loc="upper right")
@@ -264,7 +264,7 @@ for rank, micro, way, start, end in clock["timeline"]:
 left.set(yticks=range(4), ylabel="rank", xlabel="seconds", title="measured: four micro-batches")
 left.plot([], [], "s", color=BLUE, label="forward")
 left.plot([], [], "s", color=ORANGE, label="backward")
-left.legend(loc="upper right")
+left.legend(loc="lower right")
 left.invert_yaxis()
 left.grid(False)
 ms = np.linspace(1, 9, 50)
@@ -392,8 +392,8 @@ megabytes = 400 / np.array(Hs) * f.dim * 8 * 2 * 9 / 10 / 1e6
 for mixed, label, colour in ((True, "data at random", BLUE), (False, "sorted by label", ORANGE)):
     plots.band(ax, ends[mixed].T, label, megabytes, colour, marker="o")
 for H, x in zip(Hs, megabytes):
-    ax.annotate(f"H = {H}", (x, 0.12), ha="center", fontsize=9.5, color=theme.MUTED)
-ax.set(xscale="log", ylim=(0.1, 1.8), xlabel="megabytes sent by a worker", ylabel="loss after 400 steps", title="ten workers, three seeds, simulated")
+    ax.annotate(f"H = {H}", (x, 0.05), ha="center", fontsize=9.5, color=theme.MUTED)
+ax.set(xscale="log", ylim=(0, 1.8), xlabel="megabytes sent by a worker", ylabel="loss after 400 steps", title="ten workers, three seeds, simulated")
 ax.legend(loc="upper right")
 show(fig, alt="Loss after 400 steps against megabytes sent: level for data at random, rising steeply with H for data sorted by label.")
 
@@ -434,11 +434,11 @@ claim(f"200 asynchronous updates by three processes: loss {server['losses'][0]:.
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(8.2, 3.4)
-bins = np.r_[-0.5, 0.5, 1.5, 2.5, 3.5, 5.5, 8.5, 12.5, 20.5, 32.5, 50.5, 100.5]
+bins = np.r_[-0.5, 0.5, 1.5, 2.5, 3.5, 5.5, 8.5, 12.5, 20.5, 200.5]
 for τ, name, colour in ((fast, "two fast workers", BLUE), (slow, "the slow worker", ORANGE)):
-    counts = np.histogram(np.minimum(τ, 100), bins)[0]
+    counts = np.histogram(τ, bins)[0]
     ax.bar(np.arange(len(counts)) + (0.2 if colour == ORANGE else -0.2), counts, 0.4, color=colour, label=name)
-ax.set_xticks(range(11), ["0", "1", "2", "3", "4–5", "6–8", "9–12", "13–20", "21–32", "33–50", "more"])
+ax.set_xticks(range(9), ["0", "1", "2", "3", "4–5", "6–8", "9–12", "13–20", "more"])
 ax.set(xlabel="staleness τ: updates of others since it fetched x", ylabel="updates", title="an asynchronous parameter server, measured")
 ax.legend()
 show(fig, alt="Histogram of staleness: the fast workers' gradients are a few updates old, those of the slow worker many.")
@@ -713,8 +713,8 @@ fig, ax = theme.figure(8.6, 3.7)
 for name, values in lossy.items():
     colour = theme.MUTED if name == "none" else GREEN if name in kept else ORANGE
     ax.plot(np.full(3, size[name]), values, "o", color=colour)
-place = {"none": (0, -16, "center"), "int8": None, "sign": (10, 0, "left"), "top 1 %": (10, 0, "left"), "int8 + feedback": (0, 10, "center"), "PowerSGD rank 1": (0, 10, "center"),
-         "sign + feedback": (0, -16, "center"), "top 1 % + feedback": (0, -16, "center")}
+place = {"none": (0, -16, "center"), "int8": None, "sign": (10, 0, "left"), "top 1 %": (10, 0, "left"), "int8 + feedback": (0, 10, "center"), "PowerSGD rank 1": (0, -16, "center"),
+         "sign + feedback": (0, 10, "center"), "top 1 % + feedback": (0, -16, "center")}
 for name, where in place.items():
     if where:
         label = {"int8 + feedback": "int8, with or without", "none": "no compression"}.get(name, name)
@@ -725,7 +725,7 @@ ax.minorticks_off()
 show(fig, alt="Loss against bytes a step: with error feedback all codecs reach the loss without compression, without it the top one percent and the sign end higher.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The same codecs for real: as **communication hooks** of DDP, two processes, 60 steps. A hook receives a bucket of gradients and returns what all ranks agree on. PowerSGD here is torch's own hook.
+# The same codecs for real: as **communication hooks** of DDP, two processes, 40 steps. A hook receives a bucket of gradients and returns what all ranks agree on. PowerSGD here is torch's own hook.
 
 # %% slideshow={"slide_type": "skip"}
 show(asynchronous.Compressed)
@@ -733,11 +733,11 @@ hooks = two["compressed"]
 lost = dict(zip(hooks["names"], hooks["losses"]))
 for name, value, sent in zip(hooks["names"], hooks["losses"], hooks["bytes"]):
     print(f"{name:20} loss {value:.3f}   {sent / 1e3:7.0f} kB sent by a rank")
-claim(f"DDP, 60 steps: top 1 % with feedback {lost['top 1 % + feedback']:.2f}, without {lost['top 1 %']:.2f}, uncompressed {lost['none']:.2f}",
-      lost["none"] < lost["top 1 % + feedback"] < 0.8 * lost["top 1 %"])
+claim(f"DDP, 40 steps: top 1 % with feedback {lost['top 1 % + feedback']:.2f}, without {lost['top 1 %']:.2f}, uncompressed {lost['none']:.2f}",
+      lost["none"] < lost["top 1 % + feedback"] < 0.9 * lost["top 1 %"])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# After 60 steps the feedback still holds back part of the gradient: 1 % a step takes a hundred steps to go around. That delay is staleness again.
+# After 40 steps the feedback still holds back part of the gradient: 1 % a step takes a hundred steps to go around. That delay is staleness again.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Plan before you buy

@@ -199,7 +199,7 @@ class Compressed:
 
 
 @experiment
-def compressed(steps=60, lr=0.2):
+def compressed(steps=40, lr=0.2):
     """DDP with compressed gradients: losses at the end and megabytes sent by a rank, for each codec and PowerSGD."""
     from torch.distributed.algorithms.ddp_comm_hooks import powerSGD_hook
     from torch.nn.parallel import DistributedDataParallel

@@ -54,7 +54,7 @@ def launch(*experiments, processes=2, timeout=120.0, options=None, backend="gloo
         log = folder / "log"
         with log.open("wb") as out:
             agent = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT,
-                                     env=environment(timeout), start_new_session=os.name != "nt")  # fmt: skip
+                                     env=environment(timeout, folder), start_new_session=os.name != "nt")  # fmt: skip
             try:
                 code = agent.wait(timeout)
             except subprocess.TimeoutExpired:
@@ -71,11 +71,12 @@ def launch(*experiments, processes=2, timeout=120.0, options=None, backend="gloo
         return results
 
 
-def environment(timeout):
-    """What the workers inherit: one thread each, the loopback interface, and whom and how long to serve."""
+def environment(timeout, folder):
+    """What the workers inherit: one thread each, the loopback interface, a place for files, whom to serve, how long."""
     loopback = {"linux": "lo", "darwin": "lo0"}.get(sys.platform)
     return os.environ | {
         "OMP_NUM_THREADS": "1",
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "COURSE_LAUNCHER": str(os.getpid()),
         "COURSE_DEADLINE": str(time.time() + timeout),
@@ -110,7 +111,7 @@ def end(agent):
 def diagnosis(folder, log, processes, timeout, code):
     """One message from what the ranks left: killed from outside, else whoever failed first, else the end of the log."""
     notes = [json.loads(path.read_text()) for path in folder.glob("error.*.json")]
-    for rank, signum in re.findall(r"rank\s*: (\d+) \(local_rank.*?exitcode\s*: -(\d+) \(pid", log, re.DOTALL):
+    for rank, signum in re.findall(r"rank\s*: (\d+) \(local_rank[^\n]*\n\s*exitcode\s*: -(\d+) \(pid", log):
         if int(signum) not in (signal.SIGTERM, signal.SIGINT):
             name = signal.Signals(int(signum)).name
             return f"rank {rank} of {processes} was killed by {name}; the other ranks were ended"
