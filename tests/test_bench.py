@@ -11,10 +11,11 @@ CASES = [(1.0, False, "10.0x  at least 5x: reached"), (4.0, True, "2.5x  at leas
 @pytest.mark.parametrize("ours, missed, said", CASES)
 def test_a_ratio_is_said_and_counted(tmp_path, monkeypatch, capsys, ours, missed, said):
     row = ("sums", np.float64(ours), "a loop", np.float64(10.0), 5)
-    (tmp_path / "bench_toy.py").write_text(f"import numpy as np\n\ndef bench():\n    return [{row!r}]\n")
+    (tmp_path / "bench_toy.py").write_text(f"import numpy as np\n\ndef bench():\n    return [{row!r}, 'a line']\n")
     monkeypatch.setattr(bench, "TESTS", tmp_path)
     assert bench.main([]) is missed
-    assert said in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert said in printed and printed.endswith("\na line\n")
 
 
 def test_an_unknown_benchmark_is_named(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Measure speed: `python -m tools.bench [PART...]` runs tests/bench_*.py and prints ratios of one run.
 
-Each file has `bench()`, which gives rows (what, our seconds, the alternative, its seconds, the ratio to reach or None).
+Each file has `bench()`, which gives rows (what, our seconds, the alternative, its seconds, the ratio to reach or None)
+and lines of text, which are printed as they are.
 """
 import importlib.util
 import sys
@@ -33,7 +34,11 @@ def main(parts):
     for path, name in zip(files, known):
         if parts and name not in parts:
             continue
-        for what, ours, other, theirs, least in load(path).bench():
+        for row in load(path).bench():
+            if isinstance(row, str):
+                print(row, flush=True)
+                continue
+            what, ours, other, theirs, least = row
             ratio = theirs / ours
             verdict = "" if least is None else f"at least {least:.2g}x: {'reached' if ratio >= least else 'MISSED'}"
             missed |= least is not None and bool(ratio < least)
