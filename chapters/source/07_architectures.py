@@ -144,7 +144,7 @@ claim(f"direct, im2col and FFT equal autograd, forward and backward: largest dif
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three ways, one result, different clocks
 #
-# <details><summary><b>Predict:</b> the kernel grows from 3 × 3 to 27 × 27. Which way becomes 80 times as expensive, and which does not care?</summary>
+# <details><summary><b>Predict:</b> the kernel grows from 3 × 3 to 27 × 27. Which ways need 81 times as many products, and which does not care?</summary>
 #
 # The direct way does one product per kernel element, im2col writes as many numbers per window: both grow with $k^2$.
 # The FFT pays for the image only. The library's code is made for small kernels, because networks have small kernels.
@@ -343,7 +343,7 @@ show(fig, alt="A digit and where the gradient goes: one pixel of each window, al
 # %% slideshow={"slide_type": "skip"}
 moves = [vision.moved(mnist.x_test, 28, *by) for by in ((2, 0), (-2, 0), (0, 2), (0, -2))]
 
-def pooled(pooling, seed, steps=100, channels=5):
+def pooled(pooling, seed, steps=90, channels=5):
     """Accuracy on test digits as they are, and moved by two pixels in the four directions."""
     net = vision.cnn(28, channels, 5, 2, pooling, seed)
     train(net, mnist.x_train, mnist.y_train, torch.optim.Adam(net.parameters(), 4e-3, fused=True), steps, seed=seed)
@@ -431,7 +431,7 @@ claim(f"the best trial's validation accuracy {seen[best, -1]:.3f} is {seen[best,
 # ### Stop bad trials early
 #
 # Most trials look hopeless after a few steps. **Successive halving** (Jamieson & Talwalkar 2016): train all for 8 steps, keep the better half, double the
-# steps, repeat. Every rung costs the same. Replay it on the recorded curves, in 300 searches of 16 trials each, drawn from the 28.
+# steps, repeat. After the first, every rung costs the same. Replay it on the recorded curves, in 300 searches of 16 trials each, drawn from the 28.
 #
 # <details><summary><b>Predict:</b> halving spends a fraction of the steps. How often does it lose the best trial?</summary>
 #
@@ -474,7 +474,8 @@ show(fig, alt="Validation accuracy of sixteen trials against the steps; at every
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Architecture shapes the surface: shortcuts
 #
-# Sixteen convolutions in a row, $h \leftarrow \varphi(w * h)$. With a shortcut (He et al. 2016), $h \leftarrow h + \varphi(w * h)$: no weight more. Same data, same Adam, same 50 steps.
+# Sixteen convolutions in a row, $h \leftarrow \varphi(w * h)$. With a shortcut (He et al. 2016), $h \leftarrow h + \varphi(w * h)$: no weight more
+# (they start $\sqrt{16}$ times smaller, as chapter 6 advises). Same data, same Adam, same 50 steps.
 # To *see* the difference, cut the loss along two random directions through the trained weights, each filter as long as the network's own
 # (**filter-normalised**, Li et al. 2018): otherwise the scale of the weights alone would decide how steep it looks.
 
@@ -579,7 +580,7 @@ memory.explorer()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 1. Plain RNN: find the radius at which the lag-59 gradient is between $10^{-2}$ and $10^{2}$. How wide is that window?
 # 2. LSTM: raise the bias of the forget gate. What does the dashed line say?
-# 3. GRU with bias 0: it looks as bad as the LSTM. Remember that for later.
+# 3. GRU with bias 0: it looks as bad as an LSTM with bias 0. Remember that for later.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Truncation: forget the gradient, keep the state
