@@ -38,11 +38,12 @@ def explorer(cell="RNN", T=60, radius=1.0, forget=1.0, update=0.0):
     left.set(xlim=(0, LONGEST), ylim=(LOW, HIGH), yscale="log", xlabel="lag (steps back from the end)",
              ylabel="‖∂f/∂h‖, 1 at the end")  # fmt: skip
     right.set(xlim=(0, LONGEST), ylim=(0, 1.02), xlabel="the last ... steps", ylabel="share of the inputs' gradient")
-    arriving = [left.plot([], [], lw=1.6, label=None if s else "three networks")[0] for s in range(SEEDS)]
+    arriving = [left.plot([], [], lw=1.6)[0] for _ in range(SEEDS)]
+    left.plot([], [], lw=1.6, color=theme.MUTED, label="three networks")
     (rule,) = left.plot([], [], "--", color=theme.INK, lw=1.2, label="radius or gate, to the power of the lag")
     shares = [right.plot([], [], lw=1.6)[0] for _ in range(SEEDS)]
     (half,) = right.plot([], [], "o", color=theme.INK, ms=7)
-    left.legend(loc="upper right")
+    left.legend(loc="lower left")
 
     def draw(data, cell, T):
         lag = np.arange(int(T))
