@@ -28,7 +28,7 @@ def test_explorers_hold_over_every_range(module):
 @pytest.mark.parametrize("algorithm", ["ring", "tree", "server"])
 @pytest.mark.parametrize("workers", [2, 5, 8])
 def test_the_ring_explorer_ends_with_the_sum(algorithm, workers):
-    counts = ring.compute(workers, algorithm, 1e6)["counts"]
+    counts = ring.compute(workers, algorithm, 1.0)["counts"]
     assert (counts[0] == 1).all() and (counts[-1] == workers).all()
     assert (np.diff(counts, axis=0) >= 0).all()
 

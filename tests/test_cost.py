@@ -1,8 +1,5 @@
 """The cost model: formulas against a replay of who sends what to whom, fits, memory, bubbles and plans."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -103,10 +100,3 @@ def test_bad_input_is_one_line(wrong):
     with pytest.raises(ValueError) as error:
         wrong()
     assert "\n" not in str(error.value)
-
-
-def test_cost_and_simulate_load_no_torch():
-    modules = "shared.distributed.cost, shared.distributed.simulate, shared.distributed.compression"
-    code = f"import sys, {modules}; print('torch' in sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert loaded.stdout.strip() == "False", loaded.stderr

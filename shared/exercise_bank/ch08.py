@@ -76,7 +76,12 @@ def _sign(c):
     return np.abs(c).mean() * np.sign(c)
 
 
-@function("08.feedback", cases=_gradient, call=lambda answer, g, e: np.stack(answer(g, e)))
+def _both(answer, g, e):
+    found = answer(g, e)
+    return found if found is ... else np.stack(found)
+
+
+@function("08.feedback", cases=_gradient, call=_both)
 def feedback(g, e):
     return _sign(g + e), g + e - _sign(g + e)
 
@@ -133,11 +138,6 @@ def accumulate(parts, all_reduce):
 @accumulate.mistake("all-reduce before the local sum", "The sum is right, but it travels in every part. Add up first.")
 def _(parts, all_reduce):
     return sum(all_reduce(part) for part in parts)
-
-
-@accumulate.mistake("all parts are sent", "You send every part. Add them up first: the message is as long as one.")
-def _(parts, all_reduce):
-    return all_reduce(parts).sum(0)
 
 
 @accumulate.mistake("only the last micro-batch", "The parts before it are lost: add all of them.")

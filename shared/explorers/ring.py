@@ -9,7 +9,7 @@ from shared.live import Choice, LiveFigure, Play, Slider, head
 
 MOST = 8  # workers
 LINK = cost.Link(latency=20e-6, bandwidth=10e9)
-SIZES = np.geomspace(1e3, 1e10, 60)
+SIZES = np.geomspace(1e3, 1e10, 60)  # bytes
 COLOURS = dict(zip(cost.ALGORITHMS, (theme.SEQUENCE[0], theme.SEQUENCE[2], theme.SEQUENCE[1])))
 HALVES = {
     "ring": ("reduce-scatter: send one chunk on, the next worker adds",
@@ -24,7 +24,7 @@ def compute(workers, algorithm, size):
     """Replay the algorithm's schedule on numbers that count contributions.
 
     Returns "counts" (steps + 1, workers, chunks): of how many workers a chunk is the sum; "sends", for each step the
-    list of (from, to, chunk); "times" of all three algorithms (60,) over SIZES, and "now" at `size`.
+    list of (from, to, chunk); "times" of all three algorithms (60,) over SIZES, and "now" at `size` megabytes.
     """
     p = workers
     has = np.zeros((p, p, p), dtype=int)  # rank, chunk, whose contribution
@@ -37,7 +37,7 @@ def compute(workers, algorithm, size):
             has[b, c] = before[a, c] + (before[b, c] if s < len(steps) // 2 else 0)
         counts.append(has.sum(-1))
     times = {name: cost.all_reduce(name, SIZES, p, LINK) for name in cost.ALGORITHMS}
-    now = {name: float(cost.all_reduce(name, size, p, LINK)) for name in cost.ALGORITHMS}
+    now = {name: float(cost.all_reduce(name, 1e6 * size, p, LINK)) for name in cost.ALGORITHMS}
     carried = cost.ALGORITHMS[algorithm](1.0, p)[1]
     return {"counts": np.array(counts), "sends": steps, "times": times, "now": now, "carried": float(carried)}
 
@@ -56,7 +56,7 @@ def captions(algorithm, steps):
     return "\n".join(lines)
 
 
-def explorer(workers=4, algorithm="ring", size=1e8):
+def explorer(workers=4, algorithm="ring", size=100.0):
     """Play the steps; change the number of workers, the algorithm, and the size of the gradient."""
     fig, (board, costs) = theme.figure(10, 4.2, cols=2, gridspec_kw={"width_ratios": [1.15, 1]})
     board.grid(False)
@@ -102,7 +102,7 @@ def explorer(workers=4, algorithm="ring", size=1e8):
         said.set_text(captions(algorithm, steps))
         for name, line in lines.items():
             line.set_data(SIZES, data["times"][name])
-        here.set_data([size] * 3, list(data["now"].values()))
+        here.set_data([1e6 * size] * 3, list(data["now"].values()))
         board.set_title(f"{NAMES[algorithm]}, {p} workers: {data['carried']:.3g} × the gradient on the busiest wire",
                         fontsize=10.5)  # fmt: skip
         costs.set_title(", ".join(f"{name} {seconds(t)}" for name, t in data["now"].items()), fontsize=10.5)
@@ -113,7 +113,7 @@ def explorer(workers=4, algorithm="ring", size=1e8):
     figure = LiveFigure(fig, live, compute=compute, draw=draw, controls=[
         Slider("workers", 2, MOST, workers, step=1),
         Choice("algorithm", list(cost.ALGORITHMS), algorithm),
-        Slider("size", 1e3, 1e10, size, log=True, label="bytes of the gradient"),
+        Slider("size", 1e-3, 1e4, size, log=True, label="megabytes of the gradient"),
         Play("step", lambda data: len(data["sends"])),
     ], alt="Which chunk each worker sends in each step of an all-reduce, how many contributions every chunk holds, "
            "and the time of ring, tree and parameter server against the size.")  # fmt: skip
