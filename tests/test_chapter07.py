@@ -57,6 +57,8 @@ def test_highlighted_cells_lie_where_the_outputs_are():
 def test_memory_is_the_jacobian_of_the_last_state(cell):
     """A long sequence's gradient starts at 1 and its share ends at 1; the RNN never beats the power of its radius."""
     found = memory.compute(cell, 40, 1.5, 1.0, 1.0)
+    factor = 1.5 if cell == "RNN" else 1 / (1 + np.exp(-1.0))
+    np.testing.assert_allclose(found["rule"], factor ** np.arange(40))
     np.testing.assert_allclose(found["arrives"][:, 0], 1)
     np.testing.assert_allclose(found["share"][:, -1], 1)
     assert found["arrives"].shape == found["share"].shape == (memory.SEEDS, 40)
