@@ -20,12 +20,18 @@ def test_every_control_over_its_range(module):
     live.sweep(module.explorer())
 
 
+@pytest.fixture(scope="module")
+def drawn():
+    return newton.explorer()
+
+
 @pytest.mark.parametrize("landscape", newton.OFFERED)
 @pytest.mark.parametrize("method", newton.METHODS)
-def test_the_newton_explorer_has_something_to_show_everywhere(landscape, method):
+def test_the_newton_explorer_has_something_to_show_everywhere(drawn, landscape, method):
     (x0, x1), (y0, y1) = newton.surface(landscape).bounds
+    drawn.set(landscape=landscape, method=method)
     for point in [(x0, y0), (x1, y1), (0.0, 0.0), (x0, y1)]:
-        drawn = newton.explorer(landscape, method, point=point, damping=1e-2)
+        drawn.set(point=point, damping=1e-2)
         assert not drawn.error
         assert np.isfinite(drawn.data["path"][0]).all()
 
