@@ -198,7 +198,7 @@ for B, η in TUNED.items():
     runs = [run(SGD(lr=η), oracle := MiniBatch(f, B, seed), x0, EPOCHS * oracle.steps_per_epoch, every) for seed in SEEDS]
     by_epoch[B] = every / oracle.steps_per_epoch, np.array([excess(xs) for xs in runs])
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 def draw(results, xlabel, title):
     """One band over the seeds for each batch size; results: B -> (x per mark, losses (seeds, marks))."""
     fig, ax = theme.figure(9, 3.6)
@@ -631,7 +631,7 @@ def watch(net, lr, steps, every=10):
 edge = {lr: watch(tanh_network(seed), lr, steps)  # three rates, each from a start of its own
         for seed, (lr, steps) in enumerate({0.4: 700, 0.6: 500, 0.8: 400}.items())}
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "-"}
 fig, (left, right) = theme.figure(9, 3.8, 1, 2)
 for colour, (lr, (losses, sharp)) in zip(theme.SEQUENCE, edge.items(), strict=False):
     plots.curve(left, sharp, f"η = {lr}", 10 * np.arange(len(sharp)), color=colour, lw=1.4)
@@ -643,7 +643,7 @@ right.legend()
 show(fig, alt="Left: the sharpness of a network rises during training until it hovers at two over the learning rate, for "
               "three rates. Right: the loss falls, with many small rises.")
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "subslide"}
 for lr, (losses, sharp) in edge.items():
     ratio = np.median(sharp[len(sharp) // 2:]) * lr / 2
     _, early, _, late = np.array_split(losses, 4)
@@ -748,7 +748,7 @@ right.minorticks_off()
 show(fig, alt="Left: loss during a range test, flat, then falling, then exploding, with the steepest and lowest points "
               "marked. Right: test loss after training at four constant rates.")
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "subslide"}
 truth = rates[loss[:, 0].mean(0).argmin()]
 found, edge_of = np.median(ramp[steepest]), np.median(ramp[lowest])
 claim(f"the steepest point suggests η = {found:.2g}; the best constant rate of the sweep was {truth:g}",
@@ -868,7 +868,7 @@ left.legend()
 show(fig, alt="Test loss and accuracy against the highest rate for a constant and three decayed schedules: the constant "
               "one is worst at high rates, the decayed ones reach lower loss.")
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "subslide"}
 mean_loss, mean_accuracy = loss.mean(0), 100 * accuracy.mean(0)
 constant, decayed = mean_loss[0].min(), mean_loss[1:].min(1)
 claim(f"best constant rate: test loss {constant:.3f}; decayed, each at its best: {', '.join(f'{v:.3f}' for v in decayed)}",
@@ -919,7 +919,7 @@ claim("each decay ends below the trunk at the same step, by " + ", ".join(f"{d:.
 # This is why large language models are often trained this way: a checkpoint from the stable phase can be continued on more
 # data, or decayed into a release. Hägele et al. (2024) measure it at scale.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
 #
 # Five short ones. `check` answers at once, and names the likely mistake.

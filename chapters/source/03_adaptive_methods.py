@@ -413,7 +413,7 @@ claim("the course's Adam is the variant 'after'", np.allclose(torch_path, adam("
 # <details><summary>Predict: after 200 steps at η = 0.002, how do these weights depend on λ = 0.001 ... 1, under L2 and under AdamW?</summary>
 # Under L2 the gradient is λ x alone, and λ cancels in m/√v: the same shrinkage for every λ. Under AdamW they are exactly (1 − ηλ)^k of their start.</details>
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "subslide"}
 mnist = data.mnist()
 dead = mnist.x_train.std(0) == 0
 images = Softmax(mnist.x_train[:1000], mnist.y_train[:1000])
