@@ -1,0 +1,72 @@
+"""Keras on another backend: a backend is chosen once per process, so this one asks another for its trajectories.
+
+    there = Elsewhere("torch", {"Keras": ["Adam", "Momentum"]})          # starts at once, works in parallel
+    there.result()          # {("Adam", "Keras", "numbers", None): (101, d), ..., "training": (101, d)}
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .base import NotInstalled
+
+BACKENDS = ("tensorflow", "torch", "jax")
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+class Elsewhere:
+    """A process with Keras on `backend` that runs cases (library -> names of parity.CASES) and training.in_keras."""
+
+    def __init__(self, backend, cases, training=False):
+        if backend not in BACKENDS:
+            raise ValueError(f"Keras has no backend {backend!r}; choose from {', '.join(BACKENDS)}")
+        self.backend = backend
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = Path(self.folder.name) / "paths.npz"
+        job = json.dumps({"cases": cases, "training": training, "file": str(self.file)})
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", __name__, job], env=os.environ | QUIET | {"KERAS_BACKEND": backend},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
+
+    def result(self, timeout=300):
+        """The trajectories, by what was asked. Raises NotInstalled without the backend, RuntimeError if it failed."""
+        with self.folder:
+            try:
+                _, said = self.process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.communicate()
+                raise RuntimeError(f"Keras on {self.backend} did not answer within {timeout} s") from None
+            if self.process.returncode:
+                last = (said.strip().splitlines() or ["no message"])[-1]
+                kind = NotInstalled if "ModuleNotFoundError" in last or "NotInstalled" in last else RuntimeError
+                raise kind(f"Keras on {self.backend}: {last}")
+            with np.load(self.file) as file:
+                return {_key(name): file[name] for name in file}
+
+
+def _key(name):
+    return name if name == "training" else tuple(json.loads(name))
+
+
+def main(job):
+    """What the other process does."""
+    from . import LIBRARIES, parity, training
+    from .problem import tiny_network
+
+    job, found = json.loads(job), {}
+    for library, names in job["cases"].items():
+        paths = parity.paths({library: LIBRARIES[library]}, [parity.BY_NAME[name] for name in names])
+        found |= {json.dumps(key): path for key, path in paths.items()}
+    if job["training"]:
+        found["training"] = training.in_keras(tiny_network())
+    np.savez(job["file"], **found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
