@@ -77,7 +77,7 @@ class Pseudo:
 
 
 @experiment
-def local_sgd(everies=(1, 10), steps=100, lr=0.2):
+def local_sgd(everies=(1, 10), steps=60, lr=0.2):
     """Local SGD: losses after `steps` steps and bytes by the number of local steps, and whether all ranks agree."""
     runs = [rounds(SGD(lr), SGD(1.0), H, steps) for H in everies]
     same = [np.ptp(collect(run["x"].sum())) == 0 for run in runs]
@@ -86,7 +86,7 @@ def local_sgd(everies=(1, 10), steps=100, lr=0.2):
 
 
 @experiment
-def diloco(every=10, steps=100, lr=3e-3, outer_lr=0.7, momentum=0.9):
+def diloco(every=10, steps=60, lr=3e-3, outer_lr=0.7, momentum=0.9):
     """DiLoCo: inner AdamW, outer Nesterov momentum."""
     return rounds(AdamW(lr), SGD(outer_lr, momentum=momentum, nesterov=True), every, steps)
 
@@ -141,7 +141,7 @@ def parameter_server(updates=300, lr=0.1, slow=0.0):
 
 
 @experiment
-def hogwild(updates=300, lr=0.1, adds=100_000):
+def hogwild(updates=200, lr=0.1, adds=100_000):
     """All ranks write into one vector in shared memory, without a lock (Niu et al. 2011).
 
     "losses": before, after `updates` updates in all by all ranks, and after as many by one process. "lost": the share
@@ -248,7 +248,7 @@ def stragglers(steps=40, seconds=0.02, sigma=0.3):
 
 
 @experiment
-def overlap(layers=8, seconds=0.01, nbytes=2**20, repeats=5):
+def overlap(layers=8, seconds=0.01, nbytes=2**20, repeats=3):
     """A backward pass of `layers` layers, `seconds` each (asleep), and a gradient of `nbytes` for each.
 
     Seconds of the backward alone, of the all-reduces alone, one after the other, and overlapped: fastest of `repeats`.
