@@ -379,7 +379,7 @@ claim(f"our search kept both conditions from {kept[:, 0].sum()} of 100 points; S
 # %% slideshow={"slide_type": "-"}
 quasi_newton.explorer()
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary><b>Predict:</b> on a quadratic in two dimensions, how many steps until the ellipses agree?</summary>
 #
 # Two good steps show two independent directions, and two directions are all there is.
@@ -401,13 +401,13 @@ quasi_newton.explorer()
 # And where does $y^\top s > 0$ come from? From the flatness condition: $g_+^\top p \ge c_2\, g^\top p$ gives
 # $y^\top s = \alpha\,(g_+ - g)^\top p \ge \alpha\,(c_2 - 1)\, g^\top p > 0$. This is why BFGS wants a Wolfe search.
 
-# %% slideshow={"slide_type": "subslide"}
+# %% slideshow={"slide_type": "skip"}
 show(BFGS)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # DFP came first. It is the same argument with $s$ and $y$ exchanged. It satisfies the same equation and is far slower to correct a bad $B$.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "subslide"}
 def steps_to(rule, f, x0, tol=1e-8, most=2000):
     """How many steps until the gradient's norm is below tol."""
     return next(k for k, x in enumerate(iterates(rule, f, x0)) if np.linalg.norm(f.grad(x)) < tol or k == most)
@@ -703,7 +703,7 @@ for name, rule in rules.items():
     losses[name] = np.array([convex(xs[::5]) for xs in runs])
     longest[name] = np.array([longest_step(xs) for xs in runs])
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(9, 3.3)
 for name in rules:
     plots.band(ax, losses[name], name, x=np.arange(0, 251, 5), color=shade[name])
