@@ -74,7 +74,7 @@ def roll(maps, start, length=0.06):
 
 
 def compute(angle, start):
-    """For each network: "line" (101,), its loss along the angle (degrees); "path" of a ball and its loss at the "end"."""
+    """For each network: "line" (101,), its loss along the angle (degrees); a ball's "path", its loss at the "end"."""
     t = np.linspace(-SPAN, SPAN, 101)
     x, y = t * np.cos(np.radians(angle)), t * np.sin(np.radians(angle))
     found = {"t": t, "x": x, "y": y}

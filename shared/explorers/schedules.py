@@ -66,7 +66,7 @@ def compute(shape, lr, warmup, noise, **values):
     rates = np.array([(scheduled(k), constant(k)) for k in range(STEPS + 1)])
     x = np.broadcast_to(BOWL.start, (2, RUNS, 2))
     xs = [x]
-    for η, ξ in zip(rates[:-1, :, None, None], noise * kicks(), strict=True):  # what `run` gives for SGD, in an eighth of its time
+    for η, ξ in zip(rates[:-1, :, None, None], noise * kicks(), strict=True):  # as `run` does, eight times as fast
         x = x - η * (BOWL.grad(x) + ξ)
         xs.append(x)
     xs = np.array(xs)
