@@ -14,29 +14,29 @@ STEPS, HALF = 100, 50
 LOW, HIGH = 1e-18, 1e2  # differences are drawn within these limits
 BOWL, START = quadratic(kappa=20, angle=0.5), np.array([-1.6, 1.2])
 PAIRS = {f"{a} | {b}": (a, b) for a, b in combinations(CONVENTIONS, 2)}
-MOMENTUM = ("Momentum", "Nesterov")
+MOMENTUM = ("Momentum", "Nesterov")  # their rate falls to a tenth half-way
 ADAPTIVE = ("Adagrad", "RMSprop", "Adadelta", "Adam", "Adam, decay λ", "AdamW", "AMSGrad", "Adamax", "NAdam", "RAdam")
 DECAY = {"Adam, decay λ": 0.3, "AdamW": 0.3}
 COLOURS = theme.SEQUENCE[0], theme.SEQUENCE[1]
 
 
-def asked(family, momentum_rule, adaptive_rule, lr, beta, eps):
-    """The optimizer's name, and its options, from the controls."""
-    if family == "momentum":  # the rate falls to a tenth half-way
-        return momentum_rule, {"lr": lambda k: lr * (1.0 if k < HALF else 0.1), "momentum": beta}
-    options = {"lr": lr, "eps": eps}
-    if adaptive_rule in DECAY:
-        options["weight_decay"] = DECAY[adaptive_rule]
-    if adaptive_rule == "Adagrad":
+def asked(rule, lr, small):
+    """The optimizer's name, and its options, from the controls; `small` is ε, or 1 − β for momentum."""
+    if rule in MOMENTUM:
+        return rule, {"lr": lambda k: lr * (1.0 if k < HALF else 0.1), "momentum": 1 - small}
+    options = {"lr": lr, "eps": small}
+    if rule in DECAY:
+        options["weight_decay"] = DECAY[rule]
+    if rule == "Adagrad":
         options["initial_accumulator_value"] = 0.1
-    return adaptive_rule.partition(",")[0], options
+    return rule.partition(",")[0], options
 
 
-def compute(pair, family, momentum_rule, adaptive_rule, lr, beta, eps, corrected):
+def compute(pair, rule, lr, small, corrected):
     """The "paths" of both libraries on a bowl, each (101, 2) or None where it has no such optimizer; their "difference"
     (101,), NaN where there is none; whether a correction "exists"; the "optimizer".
     """
-    optimizer, options = asked(family, momentum_rule, adaptive_rule, lr, beta, eps)
+    optimizer, options = asked(rule, lr, small)
     has = [optimizer in CONVENTIONS[library] for library in PAIRS[pair]]
     if "weight_decay" in options and optimizer == "Adam":
         has = [library in ("PyTorch", "Keras") for library in PAIRS[pair]]  # whose Adam takes a λ
@@ -65,8 +65,7 @@ def verdict(data, pair, corrected):
     return ("diverged" if worst > 1e6 else f"apart by up to {worst:.2g}"), theme.BAD
 
 
-def explorer(pair="PyTorch | Keras", family="adaptive", momentum_rule="Momentum", adaptive_rule="Adam", lr=0.05,
-             eps=1e-2):
+def explorer(pair="PyTorch | Keras", rule="Adam", lr=0.05, small=1e-2):
     """Choose two libraries and an optimizer, give both the same numbers, and switch the correction on."""
     fig, (plane, apart) = theme.figure(9.6, 4.0, cols=2)
     plots.contours(plane, BOWL, bounds=((-2.2, 1.2), (-1.2, 1.8)))
@@ -95,12 +94,9 @@ def explorer(pair="PyTorch | Keras", family="adaptive", momentum_rule="Momentum"
     live = [*(trail(line) for line in lines), *(head(dot) for dot in dots), *names, trail(gap)]
     return LiveFigure(fig, live, compute=compute, draw=draw, controls=[
         Choice("pair", list(PAIRS), pair, label="libraries"),
-        Choice("family", ["momentum", "adaptive"], family),
-        Choice("momentum_rule", list(MOMENTUM), momentum_rule, label="rate ÷ 10 at step 50").only(family="momentum"),
-        Choice("adaptive_rule", list(ADAPTIVE), adaptive_rule, label="optimizer").only(family="adaptive"),
+        Choice("rule", [*MOMENTUM, *ADAPTIVE], rule, label="optimizer"),
         Slider("lr", 1e-3, 0.2, lr, log=True, label="learning rate η"),
-        Slider("beta", 0.0, 0.95, 0.9, step=0.05, label="momentum β").only(family="momentum"),
-        Slider("eps", 1e-8, 0.1, eps, log=True, label="ε").only(family="adaptive"),
+        Slider("small", 1e-8, 0.5, small, log=True, label="ε (momentum: 1 − β)"),
         Toggle("corrected", False, label="with the correction"),
         Play("step", STEPS),
     ], alt="The paths of one optimizer in two libraries on a bowl, and their difference at each step.")  # fmt: skip
