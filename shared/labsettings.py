@@ -6,6 +6,8 @@ from pathlib import Path
 OVERRIDES = {
     # Widgets answer on the kernel's main thread: on another one, inline matplotlib corrupts figures that a cell draws.
     "@jupyterlab/apputils-extension:kernels-settings": {"commsOverSubshells": "disabled"},
+    # In the status bar: in the toolbar its two changes per message lay out the page again, 5 ms of a slider's answer.
+    "@jupyterlab/notebook-extension:tracker": {"kernelStatus": {"showOnStatusBar": True, "showProgress": True}},
     # No question about news at the first start, and no request to a host.
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
 }
