@@ -511,7 +511,7 @@ for i, ((name, values), colour) in enumerate(zip(norms.items(), (theme.MUTED, th
 plots.limit(ax, c, "the limit c", axis="y", color=theme.INK)
 ax.set(xticks=np.arange(4) + 0.27, ylabel="norm", title="one gradient of four tensors, clipped in two ways", xlim=(-0.3, 4.1))
 ax.set_xticklabels(["W₁", "b₁", "W₂", "b₂"])
-ax.legend(loc="upper left")
+ax.legend(loc="upper right")
 show(fig, alt="Norms of four tensors: global clipping shortens all of them by one factor, per-variable clipping only those above the limit.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -858,7 +858,7 @@ print(f"the loss fell from {f.loss(f.unflatten(soft['PyTorch'][0])):.2f} to {f.l
 # | **mixed precision** | `autocast`, `GradScaler` | policy of Keras | `DTypePolicy` | dtypes of the pytree |
 # | **many devices** | `DistributedDataParallel` | `tf.distribute` | `keras.distribution` | sharded arrays |
 #
-# Chapter 8 runs the last row.
+# Chapter 8 runs the last row, for PyTorch.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Schedules: is the first step step 0 or step 1?

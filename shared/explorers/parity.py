@@ -12,7 +12,7 @@ from shared.live import Choice, LiveFigure, Play, Slider, Toggle, head, trail
 
 STEPS, HALF = 100, 50
 LOW, HIGH = 1e-18, 1e2  # differences are drawn within these limits
-BOWL, START = quadratic(kappa=20, angle=0.5), np.array([-1.6, 1.2])
+BOWL, START = quadratic(kappa=5, angle=0.5), np.array([-1.6, 1.2])
 PAIRS = {f"{a} | {b}": (a, b) for a, b in combinations(CONVENTIONS, 2)}
 MOMENTUM = ("Momentum", "Nesterov")  # their rate falls to a tenth half-way
 ADAPTIVE = ("Adagrad", "RMSprop", "Adadelta", "Adam", "Adam, decay λ", "AdamW", "AMSGrad", "Adamax", "NAdam", "RAdam")
@@ -68,9 +68,8 @@ def verdict(data, pair, corrected):
 def explorer(pair="PyTorch | Keras", rule="Adam", lr=0.05, small=1e-2):
     """Choose two libraries and an optimizer, give both the same numbers, and switch the correction on."""
     fig, (plane, apart) = theme.figure(9.6, 4.0, cols=2)
-    plots.contours(plane, BOWL, bounds=((-2.2, 1.2), (-1.2, 1.8)))
-    plane.set_title("two libraries, one bowl")
-    lines = [plane.plot([], [], color=colour, lw=width, alpha=0.9)[0] for colour, width in zip(COLOURS, (3.6, 1.5))]
+    plots.contours(plane, BOWL, bounds=((-2.4, 2.4), (-2.1, 2.1)))
+    lines = [plane.plot([], [], color=colour, lw=width)[0] for colour, width in zip(COLOURS, (2.8, 1.2))]
     dots = [plane.plot([], [], "o", color=colour, ms=size)[0] for colour, size in zip(COLOURS, (9, 5.5))]
     names = [plane.text(0.03, 0.1 - 0.065 * i, "", transform=plane.transAxes, color=colour, weight="bold")
              for i, colour in enumerate(COLOURS)]  # fmt: skip
@@ -87,6 +86,7 @@ def explorer(pair="PyTorch | Keras", rule="Adam", lr=0.05, small=1e-2):
         known = np.isfinite(data["difference"]).any()
         seen = np.clip(np.nan_to_num(data["difference"], nan=HIGH, posinf=HIGH), LOW, HIGH)
         gap.set_data(*((np.arange(STEPS + 1), seen) if known else ([], [])))
+        plane.set_title("the same numbers, corrected" if corrected else "the same numbers")
         text, colour = verdict(data, pair, corrected)
         apart.set_title(text, color=colour)
         gap.set_color(colour)
