@@ -12,6 +12,8 @@ QUICKLY = {"xla_backend_optimization_level": "0", "xla_llvm_disable_expensive_pa
 
 
 class Optax(Library):
+    """Optax on JAX: the step is compiled, the state is a tree of arrays."""
+
     name, distribution = "Optax", "optax"
     constructors = {
         "SGD": "sgd", "Momentum": "sgd", "Nesterov": "sgd", "Adagrad": "adagrad", "RMSprop": "rmsprop",

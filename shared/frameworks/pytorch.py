@@ -6,6 +6,8 @@ from .base import Library, at, load, scheduled
 
 
 class PyTorch(Library):
+    """torch.optim, its parameters fed with the problem's gradients."""
+
     name, distribution = "PyTorch", "torch"
     constructors = {
         "SGD": "SGD", "Momentum": "SGD", "Nesterov": "SGD", "Adagrad": "Adagrad", "RMSprop": "RMSprop",

@@ -7,6 +7,8 @@ from .base import Library, load_tensorflow
 
 
 class TensorFlow(Library):
+    """tf.compat.v1.train in eager mode."""
+
     name, distribution = "TensorFlow", "tensorflow-cpu"
     constructors = {
         "SGD": "GradientDescentOptimizer", "Momentum": "MomentumOptimizer", "Nesterov": "MomentumOptimizer",
