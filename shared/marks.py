@@ -108,7 +108,7 @@ class _Glyphs:
     """Outlines of the letters met so far, numbered: texts look the same in every browser, formulas included."""
 
     def __init__(self):
-        self.numbers, self.outlines = {}, []
+        self.numbers, self.outlines, self.paths = {}, [], None
 
     def number(self, name, vertices, codes):
         if name not in self.numbers:
@@ -119,12 +119,13 @@ class _Glyphs:
     def layout(self, text, prop, ismath=False):
         """The letters of one line as [number, x, y, scale, ...] in units of 1/100 em, and its rules [x, y, w, h]."""
         if ismath:
-            placed, outlines, rules = text_to_path.get_glyphs_mathtext(prop, text)
+            placed, self.paths, rules = text_to_path.get_glyphs_mathtext(prop, text, self.paths)
         else:
-            placed, outlines, rules = text_to_path.get_glyphs_with_font(text_to_path._get_font(prop), text)
+            font = text_to_path._get_font(prop)
+            placed, self.paths, rules = text_to_path.get_glyphs_with_font(font, text, self.paths)
         letters = []
         for name, x, y, scale in placed:
-            letters += self.number(name, *outlines[name]), round(x, 1), round(y, 1), round(scale, 3)
+            letters += self.number(name, *self.paths[name]), round(x, 1), round(y, 1), round(scale, 3)
         corners = [(*corner[0], *corner[2]) for corner, _ in rules]
         return letters, [[round(float(v), 1) for v in (x0, y0, x1 - x0, y1 - y0)] for x0, y0, x1, y1 in corners]
 
@@ -338,11 +339,27 @@ class Reader:
             if kept and kept[0] == key and not artist.stale:
                 return kept[1]
         self.recorder.marks = marks = []
-        artist.draw(self.recorder)
+        if not (type(artist) is Text and self._write(artist)):
+            artist.draw(self.recorder)
         artist.stale = False
         if key:
             self.cache[id(artist)] = key, marks
         return marks
+
+    def _write(self, text):
+        """Whether a text is a plain line that begins at its place, as titles do: then it is drawn without a layout."""
+        plain = text.get_horizontalalignment() == "left" and text.get_verticalalignment() == "baseline"
+        plain &= not (text.get_rotation() or text.get_bbox_patch() or text.get_path_effects() or text.get_usetex())
+        said = text.get_text()
+        if not plain or "\n" in said or not said:
+            return False
+        gc, (x, y) = self.recorder.new_gc(), text.get_transform().transform(text.get_unitless_position())
+        gc.set_foreground(to_rgba(text.get_color(), text.get_alpha()), isRGBA=True)
+        text._set_gc_clip(gc)
+        said, ismath = text._preprocess_math(said)
+        y = self.height - y if self.recorder.flipy() else y
+        self.recorder.draw_text(gc, x, y, said, text.get_fontproperties(), 0, ismath)
+        return True
 
     def _captions(self, text):
         """A text of which line k belongs to step k: letters are put side by side by live.js."""
@@ -360,7 +377,7 @@ class Reader:
 
     readers = {
         Line2D: _line, PathCollection: _scatter, LineCollection: _polygons, PolyCollection: _polygons,
-        FillBetweenPolyCollection: _polygons,        BarContainer: _bars, AxesImage: _image,
+        FillBetweenPolyCollection: _polygons, BarContainer: _bars, AxesImage: _image,
     }  # fmt: skip
 
 
