@@ -63,8 +63,10 @@ class _Oven:
         state = self.explorer._after(values, before, afresh)
         if self.explorer.error:
             raise RuntimeError(f"baking {values}: {self.explorer.error}")
+        if "_scene" not in state:  # nothing differs from `before`, but another frame has been drawn since
+            state |= self.explorer._render(dict(state["_values"]))
         self.background = state.get("_background", self.background)
-        self.scene = state.get("_scene") or self.explorer._render(dict(state["_values"]))["_scene"]
+        self.scene = state["_scene"]
         return state["_values"]
 
     def picture(self):

@@ -492,6 +492,9 @@ class LiveFigure(anywidget.AnyWidget):
         for artist in still:
             stale |= artist.stale
             key.append(tuple(t.get_text() for t in artist.get_texts()) if hasattr(artist, "get_texts") else None)
+            if getattr(artist, "get_array", lambda: None)() is not None:  # set_array does not make an artist stale
+                key.append(hash(np.ma.getdata(artist.get_array()).tobytes()))
+                key.append(hash(np.ma.getmaskarray(artist.get_array()).tobytes()))
         self._still = still
         changed = stale or key != self._still_key
         self._still_key = key

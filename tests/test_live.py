@@ -432,6 +432,17 @@ def test_baked_size_has_a_limit(figure):
         figure.bake({"speed": 3})
 
 
+def test_new_colours_of_a_still_mesh_are_noticed(ax):
+    mesh = ax.pcolormesh(np.arange(4), np.arange(3), np.zeros((2, 3)), vmin=0, vmax=1)
+    draw = lambda data, level: mesh.set_array(np.full((2, 3), level))
+    figure = live_figure(ax, controls=[Slider("level", 0.0, 1.0, 0.0)], draw=draw)
+    before = figure._background
+    figure.level = 0.0
+    assert figure._background == before
+    figure.level = 1.0
+    assert figure._background != before
+
+
 # ------------------------------------------------------------------------------------------------------- sweep
 def test_sweep_passes(figure):
     before = figure.values
