@@ -63,8 +63,7 @@ def available():
 def lab(options, extra):
     """open JupyterLab on chapters/ [--port N] [--no-browser]"""
     settings = VENV / "share" / "jupyter" / "lab" / "settings"
-    write = "import sys; from shared.labsettings import write_overrides; write_overrides(sys.argv[1])"
-    python("-c", write, settings)
+    python("-m", "shared.labsettings", settings)
     arguments = ["-m", "jupyterlab", "--ServerApp.root_dir={}".format(CHAPTERS), "--port={}".format(options.port)]
     arguments += ["--LabApp.app_settings_dir={}".format(settings), "--log-level=WARN"]
     if options.no_browser:
@@ -91,7 +90,8 @@ def test(options, extra):
     if notebooks:
         stages.append(("notebooks", ["pytest", "-q", "-n2", *nbval, *notebooks, *extra], ONE_THREAD))
     if tests:
-        stages.append(("browser", ["pytest", "-q", "-rs", "-m", "browser", *tests, *extra], {}))
+        browser = ["-n2", "--dist=loadfile", "-rs", "-m", "browser", *(tests if files else ["tests/browser"])]
+        stages.append(("browser", ["pytest", "-q", *browser, *extra], {}))
     summary, failed = [], False
     for name, arguments, environment in stages:
         print("\n== {}: {}".format(name, " ".join(arguments)), flush=True)

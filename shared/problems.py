@@ -10,6 +10,18 @@ from functools import cached_property
 import numpy as np
 
 
+def cross_entropy(z, y):
+    """The terms −log softmax(z)[y] of logits z (..., n, c) for classes y (..., n) or (n,), and their gradients in z.
+
+    Returns (..., n), and softmax(z) − one-hot(y): (..., n, c).
+    """
+    z = z - z.max(-1, keepdims=True)
+    p = np.exp(z)
+    total = p.sum(-1, keepdims=True)
+    hot = np.arange(z.shape[-1]) == y[..., None]
+    return np.log(total[..., 0]) - np.where(hot, z, 0).sum(-1), p / total - hot
+
+
 @dataclass(frozen=True, eq=False)
 class FiniteSum:
     """Features `X` (n, p), targets `y` (n,) and an optional L2 penalty λ/2 ‖x‖² with λ = `l2`."""
@@ -113,21 +125,15 @@ class Softmax(FiniteSum):
     def logits(self, x, X=None):
         """W aᵢ for every row of X: (..., n, c)."""
         X = self.X if X is None else X
-        return X @ x.reshape(*x.shape[:-1], X.shape[1], self.classes)
+        return X @ x.reshape(*x.shape[:-1], X.shape[-1], self.classes)
 
     def losses(self, x):
         """The terms fᵢ(x): (..., n)."""
-        z = self.logits(x)
-        z = z - z.max(-1, keepdims=True)
-        return np.log(np.exp(z).sum(-1)) - z[..., np.arange(self.n), self.y]
+        return cross_entropy(self.logits(x), self.y)[0]
 
     def _residual(self, x):
         """softmax − one-hot: (..., n, c)."""
-        z = self.logits(x)
-        p = np.exp(z - z.max(-1, keepdims=True))
-        p /= p.sum(-1, keepdims=True)
-        p[..., np.arange(self.n), self.y] -= 1
-        return p
+        return cross_entropy(self.logits(x), self.y)[1]
 
     def grad(self, x):
         return (self.X.T @ self._residual(x) / self.n).reshape(x.shape) + self.l2 * x

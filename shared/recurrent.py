@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .problems import cross_entropy
+
 Array = np.ndarray
 
 
@@ -157,12 +159,10 @@ def squared(z, y):
     return (e**2).mean(-1), (2 / e.shape[-1] * e)[..., None]
 
 
-def cross_entropy(z, y):
-    """The mean cross-entropy of scores z (..., n, k) for classes y (..., n), and its gradient in z."""
-    z = z - z.max(-1, keepdims=True)
-    logp = z - np.log(np.exp(z).sum(-1, keepdims=True))
-    hot = np.arange(z.shape[-1]) == y[..., None]
-    return -(logp * hot).sum(-1).mean(-1), (np.exp(logp) - hot) / z.shape[-2]
+def mean_cross_entropy(z, y):
+    """The mean cross-entropy of logits z (..., n, c) for classes y (..., n), and its gradient in z."""
+    losses, grads = cross_entropy(z, y)
+    return losses.mean(-1), grads / z.shape[-2]
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class FirstSymbol:
 
     T: int
     symbols: int = 4
-    loss = staticmethod(cross_entropy)
+    loss = staticmethod(mean_cross_entropy)
 
     @property
     def inputs(self):

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import torch
+from bench_core import seconds
 
 from shared.depth import deep, train
 from shared.descent import run
@@ -15,19 +16,9 @@ from shared.landscapes import quadratic, rosenbrock
 from shared.optimizers import Adam
 
 
-def fastest(work, repeats=3):
-    """Processor seconds of the fastest of a few runs."""
-    best = np.inf
-    for _ in range(repeats):
-        begun = time.process_time()
-        work()
-        best = min(best, time.process_time() - begun)
-    return best
-
-
-def growth(what, sizes, make, clock=fastest):
+def growth(what, sizes, make, measure=seconds):
     """A line: the times at each size, and the exponent of the upper half, where overhead matters least."""
-    times = np.array([clock(make(size)) for size in sizes])
+    times = np.array([measure(make(size)) for size in sizes])
     upper = slice(len(sizes) // 2 - 1, None)
     exponent = np.polyfit(np.log(sizes[upper]), np.log(times[upper]), 1)[0]
     said = "   ".join(f"{size}: {1e3 * t:.3g} ms" for size, t in zip(sizes, times, strict=True))

@@ -154,7 +154,7 @@ def test_the_gate(stages, monkeypatch, tmp_path, capsys):
     )
     codes["browser"] = 5                                                               # nothing collected
     assert run.test(None, ["-k", "adam"]) == 0
-    assert called[-1].endswith("tests -k adam")
+    assert called[-1].endswith("tests/browser -k adam")
     codes["not browser"] = 1
     assert run.test(None, []) == 1
     assert "\nFAILED  style: ok" in capsys.readouterr().out

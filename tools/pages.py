@@ -411,9 +411,10 @@ def bake_chapter(name, steps, limit, quick, key):
     modules = [module.__file__ for key_, module in list(sys.modules.items())
                if key_.split(".")[0] == "shared" and getattr(module, "__file__", None)]
     files = {file: _hash((ROOT / file).read_bytes()) for file in dependencies(modules)}
-    BAKED.mkdir(exist_ok=True)
     text = json.dumps({"key": key, "files": files, "baked": baked})
-    (BAKED / f"{name}{'-quick' if quick else ''}.json").write_text(text, encoding="utf-8")
+    with contextlib.suppress(OSError):                # in a folder that cannot be written to, nothing is kept
+        BAKED.mkdir(exist_ok=True)
+        (BAKED / f"{name}{'-quick' if quick else ''}.json").write_text(text, encoding="utf-8")
     return baked
 
 
@@ -488,6 +489,9 @@ def main(arguments, command, about, things, folder, build):
         written = build(options.chapters, options.to)
     except PageError as error:
         print(error)
+        return True
+    except OSError as error:
+        print(f"cannot write to {options.to}: {error.strerror or error}")
         return True
     print(f"{len(written)} {things} in {options.to} after {time.perf_counter() - start:.0f} s")
     return False

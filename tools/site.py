@@ -142,8 +142,8 @@ def frame(title, contents, body, scripts):
 def build(names=(), folder=SITE, quick=False, log=print):
     """Write the index, the pages of chapters and their assets; the paths of the pages."""
     every = pages.chapters(names)
+    (folder / "assets").mkdir(parents=True, exist_ok=True)   # if that fails, before the minutes that baking takes
     pages.bake(every, quick, log)
-    (folder / "assets").mkdir(parents=True, exist_ok=True)
     search, written = [], [folder / "index.html"]
     written[0].write_text(index(every), encoding="utf-8")
     for chapter in every:

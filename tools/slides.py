@@ -132,8 +132,8 @@ def is_long(cell):
 def build(names=(), folder=SLIDES, quick=False, log=print):
     """Write the decks of chapters; their paths."""
     chapters = pages.chapters(names)
+    folder.mkdir(parents=True, exist_ok=True)         # if that fails, before the minutes that baking takes
     pages.bake(chapters, quick, log)
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for chapter in chapters:
         text = deck(chapter)

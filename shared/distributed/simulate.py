@@ -9,6 +9,7 @@ import numpy as np
 
 from shared.descent import run
 from shared.oracles import MiniBatch
+from shared.problems import cross_entropy
 
 from .compression import power_sgd, with_feedback
 
@@ -51,12 +52,9 @@ def local_sgd(f, rows, every, steps, lr, batch=16, seeds=3, x0=None):
 
 def softmax_grads(f, x, chosen):
     """The gradient of a softmax regression at x (..., d), each with its own rows `chosen` (..., B): (..., d)."""
-    A, labels = f.X[chosen], f.y[chosen]
-    z = A @ x.reshape(*x.shape[:-1], f.X.shape[1], f.classes)
-    p = np.exp(z - z.max(-1, keepdims=True))
-    p /= p.sum(-1, keepdims=True)
-    p -= labels[..., None] == np.arange(f.classes)
-    return (np.swapaxes(A, -1, -2) @ p).reshape(x.shape) / chosen.shape[-1]
+    A = f.X[chosen]
+    _, δ = cross_entropy(f.logits(x, A), f.y[chosen])
+    return (np.swapaxes(A, -1, -2) @ δ).reshape(x.shape) / chosen.shape[-1]
 
 
 def compressed(f, rows, codec, feedback, steps, lr, batch=16, seeds=3, rank=None):

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from shared import data
+from shared.problems import cross_entropy
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +41,7 @@ class TinyNetwork:
             return [np.concatenate([g.ravel() for g in self.grads(self.unflatten(tensors[0]), t)])]
         X, y = self.batch(t)
         h, z = self.outputs(tensors, X)
-        δ = np.exp(z - z.max(-1, keepdims=True))
-        δ /= δ.sum(-1, keepdims=True)
-        δ[np.arange(len(y)), y] -= 1
-        δ /= len(y)
+        δ = cross_entropy(z, y)[1] / len(y)
         back = (δ @ tensors[-2 if len(tensors) == 4 else -1].T) * (1 - h * h)
         weights, biases = [X.T.astype(h.dtype) @ back, h.T @ δ], [back.sum(0), δ.sum(0)]
         return weights if len(tensors) == 2 else [weights[0], biases[0], weights[1], biases[1]]
@@ -52,8 +50,7 @@ class TinyNetwork:
         """The mean cross-entropy over all training data, or over X and y."""
         X, y = (self.X, self.y) if X is None else (X, y)
         _, z = self.outputs(tensors, X)
-        top = z.max(-1, keepdims=True)
-        return float((np.log(np.exp(z - top).sum(-1)) + top[:, 0] - z[np.arange(len(y)), y]).mean())
+        return float(cross_entropy(z, y)[0].mean())
 
     def unflatten(self, flat):
         """The tensors of a flat vector (d,)."""

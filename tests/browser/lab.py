@@ -28,6 +28,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
+KERNEL = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session?.kernel"
+
 
 class Lab:
     """A page on a running JupyterLab: open a notebook, run it, drag its controls, look at its figures."""
@@ -40,8 +42,7 @@ class Lab:
     def open_notebook(self, path):
         """Open a notebook (relative to the server's folder) and wait until it can run."""
         self.page.goto(f"{self.url}/lab/tree/{path}?token={self.token}&reset")
-        session = "window.jupyterapp?.shell?.currentWidget?.context?.sessionContext?.session"
-        self.page.wait_for_function(f"() => {session}?.kernel?.status === 'idle'", timeout=120_000)
+        self.page.wait_for_function(f"() => {KERNEL}?.status === 'idle'", timeout=120_000)
         self.page.wait_for_timeout(300)
         self.problems.clear()  # what the empty application says at its start is not about the notebook
 
@@ -86,15 +87,15 @@ class Lab:
         figures = self.page.locator(".live")
         return [figures.nth(i) for i in range(figures.count())]
 
-    def settle(self, figure, timeout=20):
-        """Wait until a figure has painted nothing new for a moment and its kernel is idle."""
+    def settle(self, figure, timeout=60):
+        """Wait until a figure has painted nothing new for a moment and its kernel is idle; returns its fingerprint."""
         end, last = time.monotonic() + timeout, None
         while time.monotonic() < end:
             now = canvas_pixels(figure)
-            if now == last:
+            if now == last and self.page.evaluate(f"['idle', undefined].includes({KERNEL}?.status)"):
                 return now
             last = now
-            self.page.wait_for_timeout(250)
+            self.page.wait_for_timeout(120)
         raise AssertionError("the figure does not come to rest")
 
     def drag(self, figure, name):
@@ -103,11 +104,12 @@ class Lab:
         before = self.settle(figure)
         for act in acts(figure, name):
             act()
-            if self._changes(figure, before):
+            if self.follows(figure, before):
                 return True
         return False
 
-    def _changes(self, figure, before, timeout=10):
+    def follows(self, figure, before, timeout=10):
+        """Whether a figure comes to show something else than the fingerprint `before`; waits for it."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             if canvas_pixels(figure) != before:
