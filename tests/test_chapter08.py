@@ -145,3 +145,15 @@ def test_power_sgd_finds_a_matrix_of_its_rank():
     mean = lambda a: a.mean(0, keepdims=True)
     approximation, Q = power_sgd(M, Q, mean)
     np.testing.assert_allclose(approximation[0], M.mean(0), rtol=1e-10)
+
+
+def test_local_sgd_that_always_meets_is_data_parallel(problem):
+    """H = 1 and compression that loses nothing: the same rows, the same steps. With H = 2 it ends elsewhere."""
+    rows, more = simulate.shards(problem.y, 4, mixed=True), dict(batch=8, seeds=2)
+    met = simulate.local_sgd(problem, rows, 1, 6, 0.5, **more)
+    assert met.shape == (7, 2, problem.dim)
+    sent, full, low = (simulate.compressed(problem, rows, Full(), True, 6, 0.5, rank=r, **more) for r in (None, 10, 1))
+    np.testing.assert_allclose(sent, met[-1], atol=1e-7)  # sent as float32
+    np.testing.assert_allclose(full, met[-1], rtol=1e-9, atol=1e-13)
+    alone = simulate.local_sgd(problem, rows, 2, 6, 0.5, **more)
+    assert len(alone) == 4 and min(np.abs(x - met[-1]).max() for x in (alone[-1], low)) > 1e-3

@@ -228,6 +228,14 @@ def test_a_missing_library_is_left_out_with_a_notice(missing, library, left, row
     assert counted == f"{rows} True {len(catalogue.FEATURES)}"
 
 
+def test_asking_for_a_missing_library_is_one_line():
+    """In a notebook, too: IPython prints what `_render_traceback_` gives."""
+    found = available({"PyTorch": LIBRARIES["PyTorch"]})
+    with pytest.raises(NotInstalled, match="^TensorFlow is not installed here, and this cell needs it.") as raised:
+        found["TensorFlow"]
+    assert raised.value._render_traceback_() == [f"NotInstalled: {raised.value}"]
+
+
 def test_nothing_heavy_is_imported_before_it_is_asked_for():
     code = "import sys, shared.frameworks, shared.conventions; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

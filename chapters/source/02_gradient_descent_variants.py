@@ -69,7 +69,7 @@ batch.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Three minutes. The point to bring out: the ball depends on η/B, the speed on η. Ask why anybody would use B = 1.
-# The loss is a linear regression on 331 patients; the predicted ellipse is derived later in the chapter.
+# The loss is a linear regression on 331 patients; the predicted ellipse's size along one direction is derived later in the chapter.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Batch gradient descent
@@ -139,10 +139,11 @@ show(fig, alt="Excess loss of batch gradient descent against the step, falling s
 
 # %% slideshow={"slide_type": "-"}
 drops = np.diff(f(xs), axis=0)
-claim(f"below 2/L all {drops.size} steps lowered the loss, as derived", (drops < 0).all())
+claim(f"below the start's 2/L all {drops.size} steps lowered the loss", (drops < 0).all())
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Point out that 2/L was measured at the start. Along this run the curvature changes; it happens to fall. A network does
+# Point out that 2/L was measured at the start. Along these runs the curvature changes: at η = 20 it falls, at η = 1 it
+# first rises by a third. A network does
 # the opposite, and that is the surprise in the section on convergence.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -185,7 +186,7 @@ claim(f"half of the examples are {angle:.0f} degrees or more away from the mean 
 # descent, or 4,041 noisy steps of SGD, each with its best rate?</summary>
 #
 # SGD, by far. Its steps are wrong one by one, but it takes 1,347 times as many, and their errors cancel.
-# A data set repeats itself: two thousand digits do not hold two thousand different lessons.
+# A data set repeats itself: 1,347 digits do not hold 1,347 different lessons.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -226,7 +227,7 @@ claim(f"B = 1 and B = 32 tie: their median losses differ by a factor {np.median(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The clock disagrees
 #
-# A computer multiplies a matrix in nearly the time it takes to multiply one row. So let us race by the clock instead:
+# A computer multiplies a whole matrix far faster than its rows one by one. So let us race by the clock instead:
 # each method gets the same time, and takes as many steps as it manages.
 
 # %% slideshow={"slide_type": "skip"}
@@ -261,7 +262,7 @@ claim(f"B = 1 took {taken[1]:.0f} steps, the full batch {taken[f.n]:.0f}: a step
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Neither picture is wrong. *Examples* count when data or gradients are expensive. *Seconds* count when the hardware is
-# parallel. The batch size decides between them.
+# parallel. The batch size trades one for the other.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### With or without replacement?
@@ -270,7 +271,8 @@ claim(f"B = 1 took {taken[1]:.0f} steps, the full batch {taken[f.n]:.0f}: a step
 #
 # <details><summary><b>Predict:</b> same rate, same number of steps. Does shuffling help, hurt, or make no difference?</summary>
 #
-# It helps. Within an epoch the errors of a shuffle must sum to zero, because together the batches *are* the data.
+# It helps. At a fixed point the errors of one shuffled epoch sum to zero (up to the few examples that fill no batch), because together the
+# batches *are* the data. Small steps hardly spoil that.
 # Independent draws leave some examples out and count others twice.
 # </details>
 
@@ -391,22 +393,22 @@ small, large = median[0] / median[3], median[-3] / median[-1]
 claim(f"from B = 4 to 32 the steps fell {small:.1f}x (perfect would be 8x), from 256 to 1024 only {large:.1f}x of 4x",
       small > 5 and large < 2)
 scale = theory.noise_scale(G)
-claim(f"the fit puts the knee at B* = {B_star:.0f}; the noise scale on the way down was {scale:.0f}",
+claim(f"the fit puts the knee at B* = {B_star:.0f}; the noise scale after ten full-batch steps was {scale:.0f}",
       1 / 4 < B_star / scale < 4)
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # The noise scale costs one look at the gradients. The critical batch size costs a tuned sweep.
-# They agree in order of magnitude, which is all that anybody should ask of them.
+# They agree in order of magnitude *if* you look half-way down: you saw the noise scale grow all along the run.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Chapter 8 uses this number: it is the number of workers that data parallelism can feed. McCandlish et al. measured the
+# Chapter 8 uses this number: it is the batch, workers times their share, up to which data parallelism pays. McCandlish et al. measured the
 # same law from MNIST to Dota; the figure here takes seconds because the model is convex and small.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Convergence analysis and trade-offs
 #
 # How many steps does it take? Start with the one loss on which everything can be solved: a quadratic bowl.
-# Slide the rate to the red line, then across it.
+# Raise the rate until a dot touches the red line, then go beyond.
 
 # %% slideshow={"slide_type": "-"}
 stability.explorer()
@@ -420,8 +422,8 @@ stability.explorer()
 # \qquad\Longrightarrow\qquad x_i^{(k)} = (1 - \eta\lambda_i)^k\, x_i^{(0)} . $$
 #
 # - It converges exactly when $|1 - \eta\lambda_i| < 1$ for all $i$, that is $\boldsymbol{\eta < 2/L}$.
-# - The slowest coordinate decides: the rate is $\max_i |1 - \eta\lambda_i|$.
-# - Best is the $\eta$ at which flattest and steepest tie: $1 - \eta\mu = \eta L - 1$, so $\eta = \dfrac{2}{\mu + L}$ and the rate is
+# - The slowest coordinate decides: a step shrinks the error by the factor $\max_i |1 - \eta\lambda_i|$.
+# - Best is the $\eta$ at which flattest and steepest tie: $1 - \eta\mu = \eta L - 1$, so $\eta = \dfrac{2}{\mu + L}$ and the factor is
 #
 # $$ \frac{\kappa - 1}{\kappa + 1}, \qquad \kappa = L/\mu . $$
 
@@ -450,7 +452,8 @@ claim(f"at 0.999 · 2/L the loss fell to {ends[1, 0]:.0e}; at 1.001 · 2/L it gr
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Convex, but not a bowl: the 1/T bound
 #
-# Without a smallest curvature $\mu > 0$ there is no factor per step. Take $\eta = 1/L$, and combine three facts:
+# Let $f$ be convex, with no curvature above $L$ and a minimum at $x^*$. Without a smallest curvature $\mu > 0$ there is no common factor
+# per step. Take $\eta = 1/L$, and combine three facts:
 #
 # 1. each step gains: $f(x_{k+1}) \le f(x_k) - \frac{1}{2L}\lVert g_k\rVert^2$ (derived above);
 # 2. convexity: $f(x_k) - f^* \le g_k^\top (x_k - x^*)$;
@@ -500,20 +503,20 @@ claim(f"on |x|⁴ the slope is {slope:.2f}, predicted -p/(p-2) = {theory.power_s
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # A bound is a promise, not a forecast. Logistic regression keeps it with room to spare; its curve is *not* $1/T$.
-# A real power law needs a minimum without curvature. On $|x|^p$ the flow $\dot x = -p\,x^{p-1}$ gives $x \sim t^{-1/(p-2)}$,
+# A real power law needs a minimum without curvature. On $|x|^p$ with $p > 2$ the flow $\dot x = -p\,x^{p-1}$ gives $x \sim t^{-1/(p-2)}$,
 # so the loss falls as $t^{-p/(p-2)}$, which comes close to $1/t$ for large $p$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### SGD stops early: the noise floor
 #
-# Add noise $\xi$ of variance $c$ to one coordinate of the quadratic: $x \leftarrow (1 - \eta\lambda)\,x - \eta\,\xi$.
+# Add noise $\xi$ (mean 0, variance $c$, drawn anew at every step) to one coordinate of the quadratic: $x \leftarrow (1 - \eta\lambda)\,x - \eta\,\xi$.
 # When the variance $v$ of $x$ no longer changes,
 #
 # $$ v = (1 - \eta\lambda)^2 v + \eta^2 c \quad\Longrightarrow\quad v = \frac{\eta\, c}{\lambda\,(2 - \eta\lambda)} . $$
 #
-# Each coordinate adds $\tfrac12 \lambda v$ to the loss. For small $\eta$ the curvature cancels:
+# Each coordinate adds $\tfrac12 \lambda v$ to the loss, and a batch has $c_i = C_{ii}/B$. For small $\eta$ the curvature cancels:
 #
-# $$ \mathbb E f - f^* \;\approx\; \frac{\eta}{4} \operatorname{tr} C . $$
+# $$ \mathbb E f - f^* \;\approx\; \frac{\eta}{4B} \operatorname{tr} C . $$
 #
 # **Half the rate, half the floor, twice the time to get there.**
 
@@ -522,18 +525,18 @@ patients = data.diabetes()
 reg = LeastSquares(patients.x_train, patients.y_train)
 opt = np.linalg.solve(reg.hess(np.zeros(reg.dim)), -reg.grad(np.zeros(reg.dim)))
 G_reg = reg.grads(opt)
-C = G_reg.T @ G_reg / reg.n / 8  # the noise of a batch of 8
+C = G_reg.T @ G_reg / reg.n  # the covariance of one example's gradient
 λ, Q = np.linalg.eigh(reg.hess(opt))
 rates = np.array([0.01, 0.02, 0.04, 0.08])
 floors = np.array([(reg(run(SGD(lr=rates), MiniBatch(reg, 8, seed, True), opt, 4000)[500:]) - reg(opt)).mean(0)
                    for seed in SEEDS])
-predicted = theory.noise_floor(rates, λ, np.diag(Q.T @ C @ Q))
+predicted = theory.noise_floor(rates, λ, np.diag(Q.T @ C @ Q) / 8)  # batches of 8
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(9, 3.5)
 ax.plot(np.tile(rates, len(floors)), floors.ravel(), "o", color=theme.color("SGD"), label="measured: one dot per seed")
 ax.plot(rates, predicted, color=theme.MUTED, label=r"predicted: $\sum_i \eta c_i / 2(2 - \eta\lambda_i)$")
-ax.plot(rates, rates * np.trace(C) / 4, "--", color=theme.BAD, lw=1.3, label=r"small rates: $\eta\,$tr$\,C/4$")
+ax.plot(rates, rates * np.trace(C) / 32, "--", color=theme.BAD, lw=1.3, label=r"small rates: $\eta\,$tr$\,C/4B$")
 ax.set(xscale="log", yscale="log", xlabel="learning rate η", ylabel="excess loss it settles at",
        title="linear regression on 331 patients, B = 8: the floor is proportional to the rate")
 ax.legend()
@@ -586,7 +589,7 @@ claim("slopes: " + ", ".join(f"{name} {slope:.2f}" for name, slope in slopes.ite
 #
 # <details><summary><b>Predict:</b> the rate is 1.5 times the limit 2/λ<sub>max</sub> at the start. Does it diverge?</summary>
 #
-# No. It jumps once, lands where the landscape is less curved, and trains. The limit belongs to a *quadratic*; a network's
+# No. It trains all the same. The limit belongs to a *quadratic*; a network's
 # curvature is different at every point. There is a limit, but it is not the one at the start.
 # </details>
 
@@ -667,7 +670,7 @@ for lr, (losses, sharp) in edge.items():
 # |:--|:--|:--|:--|
 # | one step costs | $n$ gradients | 1 | $B$ |
 # | variance of the gradient | 0 | $\operatorname{tr} C$ | $\operatorname{tr} C/B$ |
-# | error on a quadratic | $\left(\frac{\kappa-1}{\kappa+1}\right)^k$, to zero | to a floor $\eta \operatorname{tr} C/4$ | to a floor $\eta \operatorname{tr} C/4B$ |
+# | excess loss on a quadratic | $\propto\left(\frac{\kappa-1}{\kappa+1}\right)^{2k}$ at the best rate, to zero | to a floor $\eta \operatorname{tr} C/4$ | to a floor $\eta \operatorname{tr} C/4B$ |
 # | uses parallel hardware | fully | not at all | as far as $B$ goes |
 # | largest useful rate | set by curvature | set by noise | noise up to $B^*$, then curvature |
 # | choose it when | data are few, or a line search is needed | data arrive one by one | nearly always, with $B$ near $B^*$ |
@@ -675,12 +678,12 @@ for lr, (losses, sharp) in edge.items():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Learning-rate selection and scheduling
 #
-# If you can tune only one number, tune the learning rate. Here is a network to tune it on: MNIST, halved to 14 x 14 pixels,
-# 32 hidden units, batches of 16, a budget of 800 steps. Every rate and schedule below runs in **one** batch.
+# If you can tune only one number, tune the learning rate. Here is a network to tune it on: MNIST, halved to 14 × 14 pixels,
+# 32 hidden units, batches of 16, a budget of 800 steps. All rates and schedules of the sweep run at once, as one array.
 
 # %% slideshow={"slide_type": "skip"}
 def halved(images):
-    """28 x 28 images (n, 784) averaged over blocks of 2 x 2: (n, 196)."""
+    """28 × 28 images (n, 784) averaged over blocks of 2 × 2: (n, 196)."""
     return images.reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196)
 
 mnist, STEPS = data.mnist(), 800
@@ -775,13 +778,14 @@ designer.explorer()
 # 3. Set the noise to zero. Is any schedule still better than the constant rate?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Answer to 3: no. Without noise, a constant rate below 2/L converges to zero, and every decay only slows it down.
+# Answer to 3: not up to η = 2/(μ + L) = 0.18: there a constant rate converges to zero and every decay only slows it down. Close to
+# 2/L = 0.2, and above, a decay still helps: it leaves the region where the steep direction bounces.
 # Schedules are a cure for noise (and, in networks, for curvature that grows). Answer to 2: the steps add up to η/(1−γ) at most.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Plain functions of the step
 #
-# A schedule here is a callable, nothing more. It goes wherever a rule takes a number: `SGD(lr=Cosine(lr=0.1, steps=500))`.
+# A schedule here is a callable, nothing more. It goes wherever a rule takes a number: `SGD(lr=schedules.Cosine(lr=0.1, steps=500))`.
 
 # %% slideshow={"slide_type": "skip"}
 show(schedules.Cosine)
@@ -848,6 +852,8 @@ claim("steps 0, 9, 10, 55, 100: " + ", ".join(f"{warm(k):.2f}" for k in (0, 9, 1
 # ### Does decay pay on a network?
 #
 # The sweep above ran four shapes at four rates: each shape may choose its own best rate. That is the fair comparison.
+# (Linear and cosine are best at the largest rate we tried: with a wider range they could only gain. And we choose on the test digits,
+# for all shapes alike: for a report you would take a third set, chapter 1.)
 #
 # <details><summary><b>Predict:</b> which shape can afford the largest rate?</summary>
 #
@@ -990,7 +996,7 @@ check("02.floor", new_rate)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 4: warm-up, then cosine
 #
-# Write the schedule that most networks are trained with. For $k < w$ it rises: $\eta\,(k+1)/w$. From $k = w$ on it follows half
+# Write a schedule that many networks are trained with. For $k < w$ it rises: $\eta\,(k+1)/w$. From $k = w$ on it follows half
 # a cosine that begins at $\eta$ and reaches zero at step $T$, and stays there.
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -1040,7 +1046,8 @@ check("02.decay", decay)
 # - **Batch, stochastic and mini-batch** gradient descent are one rule. The batch size sets the noise, as $1/B$, and the price of a step.
 # - Per example small batches win; per second large ones do. The **critical batch size** is where the exchange stops being fair.
 # - Shuffling beats drawing with replacement, at no cost.
-# - On a quadratic everything is exact: stable for $\eta < 2/L$, contraction $(\kappa-1)/(\kappa+1)$, noise floor $\eta \operatorname{tr} C/4B$.
+# - On a quadratic we can solve everything: stable for $\eta < 2/L$, contraction $(\kappa-1)/(\kappa+1)$ at the best rate, noise floor about
+#   $\eta \operatorname{tr} C/4B$ at small rates.
 # - Convex bounds are promises, not forecasts.
 # - A network adapts its curvature to the rate: sharpness climbs to $2/\eta$, the **edge of stability**.
 # - A range test finds the order of magnitude of a good rate. A sweep finds the rate.
@@ -1055,7 +1062,7 @@ check("02.decay", decay)
 # - A. Hägele et al. *Scaling laws and compute-optimal training beyond fixed training durations.* NeurIPS 2024.
 # - S. Hu et al. *MiniCPM: unveiling the potential of small language models with scalable training strategies.* arXiv:2404.06395, 2024.
 # - I. Loshchilov, F. Hutter. *SGDR: stochastic gradient descent with warm restarts.* ICLR 2017.
-# - S. McCandlish, J. Kaplan, D. Amodei. *An empirical model of large-batch training.* arXiv:1812.06162, 2018.
+# - S. McCandlish, J. Kaplan, D. Amodei, OpenAI Dota Team. *An empirical model of large-batch training.* arXiv:1812.06162, 2018.
 # - B. T. Polyak, A. B. Juditsky. *Acceleration of stochastic approximation by averaging.* SIAM Journal on Control and Optimization 30(4), 1992.
 # - H. Robbins, S. Monro. *A stochastic approximation method.* Annals of Mathematical Statistics 22(3), 1951.
 # - L. N. Smith. *Cyclical learning rates for training neural networks.* WACV 2017.

@@ -65,7 +65,7 @@ descent.explorer(landscape="River valley", methods=("SGD", "Momentum", "Nesterov
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 1. Press play. Who leaves the bend first? Who shoots past it?
 # 2. Choose *fine-tune* Momentum and slide its β from 0 to 0.99. Where does it begin to ring like a bell?
-# 3. Turn up the gradient noise. Does the lead of the two inert methods survive?
+# 3. Turn up the gradient noise. Does the lead of the two methods with inertia survive?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Momentum
@@ -93,7 +93,7 @@ for i, (ax, β) in enumerate(zip(axes, momenta)):
     plots.contours(ax, valley, bounds=((-3, 2), (-1.5, 1.5)))
     plots.path(ax, paths[:41, i], "Momentum")
     ax.set(title=f"β = {β}", ylabel="$x_2$" if i == 0 else "")
-show(fig, alt="Forty steps in a valley: no momentum crawls, 0.5 and 0.8 arrive, 0.97 overshoots again and again.")
+show(fig, alt="Forty steps in a valley: no momentum crawls, 0.5 is on its way, 0.8 arrives, 0.97 overshoots again and again.")
 
 # %% slideshow={"slide_type": "-"}
 ends = np.linalg.norm(paths[-1], axis=-1)
@@ -103,10 +103,10 @@ claim(f"error after 100 steps, β = 0, 0.5, 0.8, 0.97: {ends[0]:.2g}, {ends[1]:.
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A sum or a mean?
 #
-# Half of the world adds gradients up, $v \leftarrow \beta v + g$. The other half averages them,
-# $m \leftarrow \beta m + (1-\beta) g$. Multiply the first line by $1-\beta$ and you have the second: $m = (1-\beta)\,v$.
+# Half of the world adds gradients up, $u \leftarrow \beta u + g$. The other half averages them,
+# $m \leftarrow \beta m + (1-\beta) g$. Multiply the first line by $1-\beta$ and you have the second: $m = (1-\beta)\,u$.
 #
-# <details><summary>Predict: you move from a sum with η = 0.1, β = 0.9 to a mean with β = 0.9. Which η gives the same path?</summary>
+# <details><summary><b>Predict:</b> you move from a sum with η = 0.1, β = 0.9 to a mean with β = 0.9. Which η gives the same path?</summary>
 #
 # The mean is ten times smaller, so its rate must be ten times larger: η = 1. Copy 0.1 and you train ten times slower.
 # </details>
@@ -145,7 +145,8 @@ claim(f"the matrix and the rule agree to {np.abs(powers - walked).max():.0e}", n
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three regimes
 #
-# The product of the two roots is $\beta$. Their discriminant decides:
+# The product of the two roots is $\beta$. For $\eta\lambda \le 1$ their discriminant decides (beyond, real roots are negative and the error
+# changes sign at every step; past $\eta\lambda = 2(1+\beta)$ it grows):
 #
 # - $\beta < (1-\sqrt{\eta\lambda})^2$: two real roots. **Overdamped**: the error creeps.
 # - $\beta = (1-\sqrt{\eta\lambda})^2$: a double root $\sqrt\beta$. **Critical**: the fastest.
@@ -218,18 +219,18 @@ betas = np.array([best, 0.99, 0.999])
 tuned = run(HeavyBall(lr, betas), hard, [1.0, 1.0], 8000)
 plain = run(SGD(theory.best_lr(1, 1000)), hard, [1.0, 1.0], 8000)
 
+# %% [markdown] slideshow={"slide_type": "-"}
+# <details><summary><b>Predict:</b> β = 0.99 instead of 0.88, the same η. How many times slower?</summary>
+#
+# Every direction rings with modulus √0.99 ≈ 0.995. One digit takes 1/log₁₀(1/0.995) ≈ 460 steps instead of about 36: thirteen times
+# slower in the long run, and a little less below, where the best pair still pays the factor $t$ of its double root. More inertia is not more speed.
+# </details>
+
 # %% slideshow={"slide_type": "-"}
 needed = steps_until(np.linalg.norm(tuned, axis=-1), 1e-6)
 needed_plain = steps_until(np.linalg.norm(plain, axis=-1), 1e-6)
 claim(f"κ = 1000, error 1e-6: {needed[0]} steps at β = {best:.3f}, {needed_plain} without momentum, {needed[1]} at β = 0.99",
       needed[0] * 10 < needed_plain and needed[0] * 5 < needed[1])
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# <details><summary>Predict: β = 0.99 instead of 0.88, the same rate. How many times slower?</summary>
-#
-# Every direction rings with modulus √0.99 ≈ 0.995. One digit takes 1/log₁₀(1/0.995) ≈ 460 steps instead of about 36.
-# More inertia is not more speed.
-# </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Nesterov accelerated gradient
@@ -319,7 +320,8 @@ for κ in (10, 100, 1000):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When you do not know κ
 #
-# Let β grow: $\beta_k = k/(k+3)$. No condition number needed, and for every convex $f$ with largest curvature $L$
+# Let β grow: $\beta_k = (k-1)/(k+2)$ after $k$ steps (0 at first). No condition number needed, and for every convex $f$ with
+# largest curvature $L$ (Beck & Teboulle 2009)
 #
 # $$f(x_k) - f^* \le \frac{2 L \|x_0 - x^*\|^2}{(k+1)^2}
 # \qquad\text{instead of}\qquad \frac{L \|x_0 - x^*\|^2}{2k} \text{ for gradient descent.}$$
@@ -328,7 +330,7 @@ for κ in (10, 100, 1000):
 many = quadratic(kappa=1e6, d=100)
 start, L, k = np.full(100, 1 / 10), 1e6, np.arange(1, 1001)
 losses = {"SGD": many(run(SGD(1 / L), many, start, 1000)),
-          "Nesterov": many(run(Nesterov(1 / L, momentum=lambda k: k / (k + 3)), many, start, 1000))}
+          "Nesterov": many(run(Nesterov(1 / L, momentum=lambda k: max(k - 1, 0) / (k + 2)), many, start, 1000))}
 bounds = {"SGD": theory.convex_bound(L, 1.0, k), "Nesterov": theory.accelerated_bound(L, 1.0, k)}
 fig, ax = theme.figure(9, 3.3)
 for name, loss in losses.items():
@@ -377,10 +379,10 @@ claim(f"β = 0.9 needs {gain.min():.1f} to {gain.max():.1f} times fewer steps th
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### A limit: the heavy ball can go round for ever
 #
-# Convex, smooth, one variable: slope $25x$ at first, $x + 24$ from 1 to 2, $25x - 24$ above. Its curvature is between 1 and 25
+# Convex, smooth, one variable: slope $25x$ below 1, $x + 24$ from 1 to 2, $25x - 24$ above. Its curvature is between 1 and 25
 # everywhere. Take the *best* pair for (1, 25) and start at 3.3.
 #
-# <details><summary>Predict: does it converge?</summary>
+# <details><summary><b>Predict:</b> does it converge?</summary>
 #
 # Not to the minimum. The theorem is about quadratics. Here the curvature jumps, and inertia arrives in step with the jumps.
 # </details>
@@ -531,7 +533,7 @@ for i, values in enumerate(finals.values()):
     ax.plot(values, [i] * 3, "o", ms=8, color=theme.SEQUENCE[i], alpha=0.8)
 ax.set(yticks=range(len(finals)), yticklabels=list(finals), xlabel="loss on all digits after 600 batches of 8, three seeds")
 ax.invert_yaxis()
-show(fig, alt="Final losses: the last iterate scatters far to the right; averages, decay and schedule-free are lower and agree.")
+show(fig, alt="Final losses: the last iterate scatters, one seed far to the right; Lookahead is no lower; EMA, SWA, linear decay and schedule-free are.")
 
 # %% slideshow={"slide_type": "-"}
 last = np.array(finals["last iterate"])
@@ -540,7 +542,7 @@ claim("EMA, SWA and schedule-free end below the last iterate for every seed: "
       + f" against {last.mean():.3f}", all((np.array(finals[n]) < last).all() for n in ("EMA", "SWA", "schedule-free")))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# This is no ranking among the averages: all but one walk at one rate chosen by hand, and schedule-free got the better of two
+# Lookahead wins nothing here: two of the three last iterates end lower. And this is no ranking among the averages: all but one walk at one rate chosen by hand, and schedule-free got the better of two
 # rates tried on the same seeds. `ScheduleFreeAdamW` does the same for AdamW.
 
 # %% slideshow={"slide_type": "skip"}
@@ -557,7 +559,7 @@ show(Lion)
 # %% slideshow={"slide_type": "-"}
 moves = np.abs(np.diff(run(Lion(1e-3, weight_decay=0.0), logistic, np.ones(30), 50), axis=0))
 starts = np.random.default_rng(0).standard_normal((20, 30))
-lowest = logistic(run(Nesterov(0.29, 0.9), logistic, np.zeros(30), 1500)[-1])
+lowest = logistic(run(Nesterov(0.29, 0.9), logistic, np.zeros(30), 1500)[-1])     # 0.29: about 1/L; a long run gives the minimum
 took = [np.median((logistic(run(rule, logistic, starts, 250)) - lowest > 1e-2).sum(0)) for rule in (Adam(0.1), NAdam(0.1))]
 claim(f"every coordinate of every Lion step is η: {moves.min():.4f} to {moves.max():.4f}", np.allclose(moves, 1e-3))
 claim(f"Nesterov inside Adam is no free lunch: {took[0]:.0f} steps for Adam, {took[1]:.0f} for NAdam, median of 20 starts",
@@ -643,11 +645,11 @@ show(Muon)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Muon against AdamW, twice
 #
-# A network 784-128-128-10 on MNIST, batches of 128, rates that fall linearly to zero. Muon takes the matrices, AdamW the biases.
+# A network 784-128-128-10 on MNIST, batches of 128, rates that fall linearly to zero. Muon takes the matrices, AdamW (at a constant 0.001) the biases.
 #
-# <details><summary>Predict: who has the lower loss after equally many steps? After equal time?</summary>
+# <details><summary><b>Predict:</b> who has the lower loss after equally many steps? After equal time?</summary>
 #
-# Run the two cells.
+# After equally many steps Muon, by far. But its step costs more, and AdamW with 1.67 times the steps is lower again. The next cells measure it.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -681,8 +683,8 @@ print(f"so in equal time {'AdamW' if slower > more else 'Muon'} is ahead on this
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Both are true. How fair was it? Each method got the better of two rates, tried with this decay on two of these seeds by training
-# loss: a small budget, the same for both. On this machine and at this width, matrix products cost more than they save. Large models on large hardware
-# spend little of a step in the optimizer: there the first line counts.
+# loss: a small budget, the same for both. Where the last line says AdamW, matrix products cost more at this width than they save.
+# Large models on large hardware spend little of a step in the optimizer: there the first line counts.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -780,7 +782,7 @@ check("04.mean_rate", mean_rate)
 
 # %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
 # - Let the gradient be 1 for ever. What do the sum and the mean tend to?
-# - The sum tends to 1/(1 - β) = 10, the mean to 1. The products η · v and η · m must agree.
+# - The sum tends to 1/(1 - β) = 10, the mean to 1. The products of η with the sum and with the mean must agree.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 6: find the pair
@@ -805,10 +807,10 @@ check("04.pair", pair)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Summary
 #
-# | | on a quadratic, best setting | watch out |
+# | | what it reaches (first three: factor per step on a quadratic) | watch out |
 # | --- | --- | --- |
-# | gradient descent | $(\kappa-1)/(\kappa+1)$ per step | zigzags |
-# | heavy ball | $(\sqrt\kappa-1)/(\sqrt\kappa+1)$ | cycles where curvature jumps; rings for β too large |
+# | gradient descent, best η | $(\kappa-1)/(\kappa+1)$ | zigzags |
+# | heavy ball, best pair | $(\sqrt\kappa-1)/(\sqrt\kappa+1)$ | cycles where curvature jumps; rings for β too large |
 # | Nesterov | $1 - 1/\sqrt\kappa$ at $\eta = 1/L$ | smaller largest rate |
 # | any momentum, noise | floor of the rate $\eta/(1-\beta)$ | no gain at batch size 1 |
 # | averages | lower floor at a large rate | report the mean, not the walk |
@@ -819,24 +821,24 @@ check("04.pair", pair)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## References
 #
-# - B. T. Polyak. Some methods of speeding up the convergence of iteration methods. USSR Computational Mathematics and
-#   Mathematical Physics, 1964.
-# - Y. Nesterov. A method for solving the convex programming problem with convergence rate O(1/k²). Doklady AN SSSR, 1983.
-# - A. Beck, M. Teboulle. A fast iterative shrinkage-thresholding algorithm for linear inverse problems. SIAM Journal on
-#   Imaging Sciences, 2009.
-# - I. Sutskever, J. Martens, G. Dahl, G. Hinton. On the importance of initialization and momentum in deep learning. ICML 2013.
-# - L. Lessard, B. Recht, A. Packard. Analysis and design of optimization algorithms via integral quadratic constraints. SIAM
-#   Journal on Optimization, 2016.
-# - G. Goh. Why momentum really works. Distill, 2017.
-# - J. Ma, D. Yarats. Quasi-hyperbolic momentum and Adam for deep learning. ICLR 2019.
-# - M. Zhang, J. Lucas, G. Hinton, J. Ba. Lookahead optimizer: k steps forward, 1 step back. NeurIPS 2019.
-# - B. T. Polyak, A. B. Juditsky. Acceleration of stochastic approximation by averaging. SIAM Journal on Control and
-#   Optimization, 1992.
-# - P. Izmailov, D. Podoprikhin, T. Garipov, D. Vetrov, A. G. Wilson. Averaging weights leads to wider optima and better
-#   generalization. UAI 2018.
-# - A. Defazio, X. Yang, H. Mehta, K. Mishchenko, A. Khaled, A. Cutkosky. The road less scheduled. NeurIPS 2024.
-# - T. Dozat. Incorporating Nesterov momentum into Adam. ICLR workshop, 2016.
-# - X. Chen et al. Symbolic discovery of optimization algorithms. NeurIPS 2023.
-# - P. Foret, A. Kleiner, H. Mobahi, B. Neyshabur. Sharpness-aware minimization for efficiently improving generalization. ICLR
+# - B. T. Polyak. *Some methods of speeding up the convergence of iteration methods.* USSR Computational Mathematics and
+#   Mathematical Physics 4, 1964.
+# - Y. Nesterov. *A method for solving the convex programming problem with convergence rate O(1/k²).* Doklady AN SSSR 269, 1983.
+# - B. T. Polyak, A. B. Juditsky. *Acceleration of stochastic approximation by averaging.* SIAM Journal on Control and
+#   Optimization 30, 1992.
+# - A. Beck, M. Teboulle. *A fast iterative shrinkage-thresholding algorithm for linear inverse problems.* SIAM Journal on
+#   Imaging Sciences 2, 2009.
+# - I. Sutskever, J. Martens, G. Dahl, G. Hinton. *On the importance of initialization and momentum in deep learning.* ICML 2013.
+# - L. Lessard, B. Recht, A. Packard. *Analysis and design of optimization algorithms via integral quadratic constraints.* SIAM
+#   Journal on Optimization 26, 2016.
+# - T. Dozat. *Incorporating Nesterov momentum into Adam.* ICLR workshop, 2016.
+# - G. Goh. *Why momentum really works.* Distill, 2017. Further reading.
+# - P. Izmailov, D. Podoprikhin, T. Garipov, D. Vetrov, A. G. Wilson. *Averaging weights leads to wider optima and better
+#   generalization.* UAI 2018.
+# - J. Ma, D. Yarats. *Quasi-hyperbolic momentum and Adam for deep learning.* ICLR 2019.
+# - M. Zhang, J. Lucas, G. Hinton, J. Ba. *Lookahead optimizer: k steps forward, 1 step back.* NeurIPS 2019.
+# - P. Foret, A. Kleiner, H. Mobahi, B. Neyshabur. *Sharpness-aware minimization for efficiently improving generalization.* ICLR
 #   2021.
-# - K. Jordan et al. Muon: an optimizer for hidden layers in neural networks. 2024.
+# - X. Chen et al. *Symbolic discovery of optimization algorithms.* NeurIPS 2023. Lion.
+# - A. Defazio, X. Yang, H. Mehta, K. Mishchenko, A. Khaled, A. Cutkosky. *The road less scheduled.* NeurIPS 2024.
+# - K. Jordan et al. *Muon: an optimizer for hidden layers in neural networks.* Blog post, kellerjordan.github.io/posts/muon, 2024.

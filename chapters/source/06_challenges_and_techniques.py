@@ -65,7 +65,7 @@ gradient_flow.explorer(depth=20, activation="sigmoid")
 # 2. Choose *tanh*, then slide the gain. Find the value at which the bars stay level. Then try *relu*.
 # 3. Put the gain at 4. Switch on *batch*. Switch it off and switch on *shortcuts*.
 #
-# The black lines are a theory that never saw the network. You will derive it.
+# The black lines are a theory that never saw the weights; in the middle panel it only starts from the last bar. You will derive it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Let the room guess the critical gain of tanh and of ReLU before you slide. Write the guesses down.
@@ -77,7 +77,7 @@ gradient_flow.explorer(depth=20, activation="sigmoid")
 #
 # $$ \delta_l = \varphi'(z_l) \odot W_{l+1}^\top\, \delta_{l+1}, \qquad \frac{\partial f}{\partial W_l} = \delta_l\, h_{l-1}^\top . $$
 #
-# From layer $L$ back to layer 1 that is a **product** of $L-1$ matrices. A product of many factors has three fates:
+# From layer $D$, the last, back to layer 1 that is a **product** of $D-1$ matrices. A product of many factors has three fates:
 #
 # | factor per layer | after 50 layers | name |
 # |:--|:--|:--|
@@ -96,7 +96,7 @@ show(flow)
 # <details><summary><b>Predict:</b> sigmoid units, weights of variance 1/fan-in. By what factor does the delta change per layer, at most?</summary>
 #
 # The slope of the sigmoid is at most $1/4$, and a matrix with variance $1/n$ keeps the length of a vector on average.
-# So at most $1/4$ per layer. Thirty layers: $4^{-29}$, some $10^{-18}$.
+# So at most $1/4$ per layer, on average. Thirty layers: $4^{-29}$, some $10^{-18}$.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -164,7 +164,7 @@ claim(f"and all of them are below {max(sizes):.0e}", max(sizes) < 1e-20)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### A theory for wide networks
 #
-# Let weights be independent with mean 0 and variance $\sigma^2/n$, with $n$ inputs. Given $h$, each $z_i=\sum_j W_{ij}h_j$ is a sum of
+# Let weights be independent with mean 0 and variance $\sigma^2/n$, with $n$ inputs, in layers of equal width $n$. Given $h$, each $z_i=\sum_j W_{ij}h_j$ is a sum of
 # many small terms: normal, with variance
 #
 # $$ q_{l+1} = n\cdot\frac{\sigma^2}{n}\cdot\overline{h_l^2} = \sigma^2\, \mathbb E\bigl[\varphi(\sqrt{q_l}\,u)^2\bigr], \qquad u \sim \mathcal N(0,1). $$
@@ -235,7 +235,7 @@ claim("zero and constant weights leave one unit, 64 times over", ranks == {"zero
 # - **tanh**, small signals: $\varphi' \approx 1$, so $\sigma^2 = 1$: variance $1/n_{\text{in}}$ (**LeCun**). Going back, the sum runs over outputs: $1/n_{\text{out}}$.
 #   **Xavier** takes the middle: $\dfrac{2}{n_{\text{in}} + n_{\text{out}}}$.
 # - **ReLU**: half of the units are off, $\mathbb E[\varphi'^2] = \tfrac12$, so $\sigma^2 = 2$: variance $2/n_{\text{in}}$ (**He**).
-# - **Orthogonal**: $W^\top W = 1$ keeps the length of *every* vector, not only on average.
+# - **Orthogonal**: $W^\top W = I$ keeps the length of *every* vector, not only on average.
 # - **LSUV**: do not derive, measure. Start orthogonal, divide each layer by the standard deviation it shows on a batch.
 
 # %% slideshow={"slide_type": "skip"}
@@ -263,7 +263,7 @@ initialisation.explorer(activation="tanh", depth=30, gain=2.0)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### The same map, measured
 #
-# No theory now: 70 real networks, one backward pass each. The dashed line is the theory's only contribution.
+# No theory now: 140 real networks, 70 a map, one backward pass each. The dashed line is the theory's only contribution.
 
 # %% slideshow={"slide_type": "skip"}
 depths, sigmas = np.array([2, 5, 10, 20, 30, 40, 50]), np.geomspace(0.5, 4, 10)
@@ -313,7 +313,7 @@ reached = {}
 for name, options in contenders.items():
     for seed in SEEDS:
         net = deep(64, 64, 20, 10, seed=seed, **options)
-        train(net, X, Y, torch.optim.SGD(net.parameters(), 0.02, momentum=0.9), 150, seed=seed)
+        train(net, X, Y, torch.optim.SGD(net.parameters(), 0.02, momentum=0.9, fused=True), 150, seed=seed)
         reached.setdefault(name, []).append(accuracy(net, digits.x_test, digits.y_test))
     print(f"{name:24} test accuracy {np.round(reached[name], 3)}")
 
@@ -340,7 +340,7 @@ claim(f"batch norm, orthogonal tanh and shortcuts: at least {min(min(reached[n])
 # ### Shortcuts: add instead of multiply
 #
 # $h_{l} = h_{l-1} + \varphi(W_l h_{l-1})$ has the derivative $1 + \dots$: the delta always has a way back that no weight can close.
-# But sums grow. With He's weights each layer *adds* its variance to the stream:
+# But sums grow. With He's weights each layer *adds* about as much as the stream already carries, so its mean square at least doubles:
 
 # %% slideshow={"slide_type": "-"}
 grown = {gain: [measured("relu", "he", depth=20, seed=s, residual=True, gain=gain).activations[-1] for s in SEEDS] for gain in (1.0, 0.15)}
@@ -396,7 +396,7 @@ show(fig, alt="Left: the update to weight ratio for three rates, each a hundred 
 #
 # $$ \hat z = \frac{z - \mu_B}{\sqrt{\sigma_B^2 + \varepsilon}}, \qquad \text{output} = \gamma \hat z + \beta , $$
 #
-# with mean $\mu_B$ and variance $\sigma_B^2$ of the batch, and learned $\gamma, \beta$.
+# with mean $\mu_B$ and variance $\sigma_B^2$ of the batch, and learned $\gamma, \beta$ (here $\beta$ is a shift, not the momentum).
 # In **training** mode it uses the batch. In **evaluation** mode it uses running averages of what it saw: one example must not depend on its neighbours.
 
 # %% slideshow={"slide_type": "skip"}
@@ -448,7 +448,7 @@ show(fig, alt="Loss after 100 steps against the learning rate; the plain network
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why? The gradient keeps its word
 #
-# The paper's own reason (2015) was *internal covariate shift*. Santurkar et al. (2018) tested that, and found another: the
+# The reason Ioffe & Szegedy (2015) gave was *internal covariate shift*. Santurkar et al. (2018) tested that, and found another: the
 # loss becomes smoother. Test it as they did. At many moments of training, walk along the gradient and ask:
 # how much does the **loss** vary? How much does the **gradient** change?
 
@@ -471,13 +471,14 @@ claim("without batch norm the loss along the gradient varies at least 5 times as
       min(smooth["none"][:, 0]) > 5 * max(smooth["batch"][:, 0]) and min(smooth["none"][:, 1]) > 2 * max(smooth["batch"][:, 1]))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# This is a measurement on a small MLP with eight layers. The paper used VGG. The direction of the effect is the same.
+# This is a measurement on a small MLP with eight layers. Santurkar et al. used VGG. The direction of the effect is the same.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Its price: the batch
 #
 # The statistics of a batch of two are nearly noise. Each unit then outputs about $\pm1$ whatever it saw.
 # **Layer norm** averages over the units of one example instead: no batch, no running averages, no two modes.
+# **Group norm** (Wu & He 2018) does the same over a few groups of units.
 
 # %% slideshow={"slide_type": "skip"}
 sizes, by_batch = (2, 4, 8, 32), {}
@@ -485,7 +486,7 @@ for norm in ("batch", "layer"):
     for B in sizes:
         for seed in SEEDS:
             net = deep(64, 64, 3, 10, activation="relu", init="he", norm=norm, running=True, seed=seed)
-            train(net, X, Y, torch.optim.SGD(net.parameters(), 0.1), 200, batch_size=B, seed=seed)
+            train(net, X, Y, torch.optim.SGD(net.parameters(), 0.1, fused=True), 200, batch_size=B, seed=seed)
             by_batch.setdefault((norm, B), []).append(accuracy(net, digits.x_test, digits.y_test))
 claim(f"batch norm with B = 2: {np.round(by_batch['batch', 2], 2)}, with B = 32: {np.round(by_batch['batch', 32], 2)}",
       max(by_batch["batch", 2]) < 0.75 and min(by_batch["batch", 32]) > 0.9)
@@ -550,7 +551,7 @@ claim(f"clipping (3, 0.1) by value at 0.1 turns it by {turned:.0f} degrees, by n
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A recurrent network on sunspots
 #
-# The same matrix twenty times in a row: a recurrent network *is* a deep network with one weight. Here with spectral radius 2.
+# The same matrix twenty times in a row: a recurrent network *is* a deep network whose layers share one weight matrix. Here with spectral radius 2.
 
 # %% slideshow={"slide_type": "-"}
 class Recurrent(nn.Module):
@@ -603,7 +604,7 @@ show(fig, alt="Losses of a recurrent network: without clipping they leave the pl
 #
 # <details><summary><b>Predict:</b> radius 1.5, a careful rate of 0.003: no run explodes. What does clipping at 1 do?</summary>
 #
-# It slows every run. Early gradients are long because there is much to learn, and the clip cuts each of them.
+# It slows at least four of the five runs. Early gradients are long because there is much to learn, and the clip cuts each of them.
 # If most of your steps are clipped, you have chosen a smaller learning rate without knowing it.
 # </details>
 
@@ -662,7 +663,7 @@ claim(f"η = 0.001, 300 steps: the loss falls by {np.round(stalled[torch.float32
       all(b < 0.7 * f for f, b in zip(stalled[torch.float32], stalled[torch.bfloat16])))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Regularisation (weight decay, dropout) and its effects on optimisation
+# ## Regularisation (weight decay, dropout) and its effects on optimization
 #
 # Chapter 1 left a wound: with 40 % wrong labels the loss falls and the network gets worse. Four remedies, four mechanisms:
 #
@@ -670,7 +671,7 @@ claim(f"η = 0.001, 300 steps: the loss falls by {np.round(stalled[torch.float32
 # |:--|:--|:--|
 # | **weight decay** | the step: $x \leftarrow (1-\eta\lambda)x - \dots$ | pulls to 0; curvature $+\lambda$ in each direction |
 # | **dropout** | the network: each unit is off with probability $p$ | noise in the gradient |
-# | **label smoothing** | the target: $1-\varepsilon$ instead of 1 | the gradient goes to zero at finite weights |
+# | **label smoothing** | the target: $1-\varepsilon$ instead of 1, and $\varepsilon$ shared by all classes | the gradient goes to zero at finite weights |
 # | **early stopping** | the number of steps | none: it just ends |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -687,7 +688,7 @@ claim(f"η = 0.001, 300 steps: the loss falls by {np.round(stalled[torch.float32
 f = landscapes.quadratic(kappa=100)
 eigenvalues, λ = np.linalg.eigvalsh(f.hess(f.start)), 1.0
 steps = [int(np.ceil(np.log(1e-6) / np.log(theory.best_contraction((eigenvalues[-1] + add) / (eigenvalues[0] + add))))) for add in (0, λ)]
-claim(f"steps to shrink the error by 10⁶ at κ = 100: {steps[0]} without decay, {steps[1]} with λ = 1", steps[1] < 0.6 * steps[0])
+claim(f"steps to shrink the error by 10⁶ at κ = 100, by the rate of chapter 2: {steps[0]} without decay, {steps[1]} with λ = 1", steps[1] < 0.6 * steps[0])
 rng = np.random.default_rng(0)
 h, p = 2.0, 0.5
 kept = h * (rng.random(100_000) > p) / (1 - p)
@@ -745,7 +746,7 @@ claim(f"stopping the plain run at its best would win {min(np.array(early) - base
 clean = {name: np.array([remedied(0.0, s, steps=250, **remedies[name])[0][-1] for s in SEEDS]) for name in ("nothing", "dropout 0.5", "both")}
 for name, values in clean.items():
     print(f"clean labels, {name:12} {values.round(3)}")
-claim(f"on clean labels no remedy moved the median by more than {max(abs(np.median(v) - np.median(clean['nothing'])) for v in clean.values()):.3f}",
+claim(f"on clean labels neither dropout nor both moved the median by more than {max(abs(np.median(v) - np.median(clean['nothing'])) for v in clean.values()):.3f}",
       max(abs(np.median(v) - np.median(clean["nothing"])) for v in clean.values()) < 0.05)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -800,7 +801,7 @@ check("06.he", deviation)
 
 # %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
 # - The variance of $z = \sum_j W_j h_j$ is a sum over the inputs. How many are there?
-# - ReLU keeps half of the mean square of $z$. What must the variance of a weight be, so that two layers in a row change nothing?
+# - ReLU keeps half of the mean square of $z$. What must the variance of a weight be, so that the next layer's $z$ has the same mean square again?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2 (implement): clipping by the global norm
@@ -922,13 +923,15 @@ check("06.gain", gain40)
 # - R. Pascanu, T. Mikolov, Y. Bengio. *On the difficulty of training recurrent neural networks.* ICML 2013. Clipping, the cliff.
 # - A. Saxe, J. McClelland, S. Ganguli. *Exact solutions to the nonlinear dynamics of learning in deep linear neural networks.* ICLR 2014. Orthogonal weights.
 # - N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov. *Dropout: a simple way to prevent neural networks from overfitting.* JMLR 15, 2014.
-# - K. He, X. Zhang, S. Ren, J. Sun. *Delving deep into rectifiers.* ICCV 2015. *Deep residual learning for image recognition.* CVPR 2016. Shortcuts.
+# - K. He, X. Zhang, S. Ren, J. Sun. *Delving deep into rectifiers: surpassing human-level performance on ImageNet classification.* ICCV 2015. *Deep residual learning for image recognition.* CVPR 2016. Shortcuts.
 # - S. Ioffe, C. Szegedy. *Batch normalization: accelerating deep network training by reducing internal covariate shift.* ICML 2015.
 # - D. Mishkin, J. Matas. *All you need is a good init.* ICLR 2016. LSUV.
 # - J. Ba, J. Kiros, G. Hinton. *Layer normalization.* arXiv:1607.06450, 2016.
+# - A. Karpathy. *CS231n: Convolutional neural networks for visual recognition.* Course notes, part 3 on neural networks, cs231n.github.io, 2016. Update over weight.
 # - C. Szegedy et al. *Rethinking the Inception architecture for computer vision.* CVPR 2016. Label smoothing.
 # - B. Poole, S. Lahiri, M. Raghu, J. Sohl-Dickstein, S. Ganguli. *Exponential expressivity in deep neural networks through transient chaos.* NIPS 2016.
 # - S. Schoenholz, J. Gilmer, S. Ganguli, J. Sohl-Dickstein. *Deep information propagation.* ICLR 2017.
+# - Y. Wu, K. He. *Group normalization.* ECCV 2018.
 # - S. Santurkar, D. Tsipras, A. Ilyas, A. Madry. *How does batch normalization help optimization?* NeurIPS 2018.
 # - P. Micikevicius et al. *Mixed precision training.* ICLR 2018.
 # - I. Loshchilov, F. Hutter. *Decoupled weight decay regularization.* ICLR 2019. AdamW.

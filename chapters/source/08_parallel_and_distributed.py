@@ -21,7 +21,7 @@
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## What you will be able to do
 #
-# - Split a training step over processes in five ways, and prove that each gives the same numbers as one process.
+# - Split a training step in five ways, and prove that each gives the same numbers as one process.
 # - Write a ring all-reduce with nothing but send and receive.
 # - Predict the time of a communication, the memory of a rank and the idle time of a pipeline before you buy anything.
 # - Say what waiting costs, and what happens to the optimization when you stop waiting.
@@ -170,7 +170,8 @@ claim(f"batch norm is off by {min(batch):.0%} or more, 3 seeds", min(batch) > 0.
 # ### Split the memory: ZeRO and FSDP
 #
 # Data parallel keeps everything on every rank. With Adam in mixed precision that is 16 bytes a parameter: 2 for the weight, 2 for its gradient, 12 for
-# a float32 copy and two moments. ZeRO's idea: **rank $r$ owns slice $r$**, and only the owner updates it.
+# a float32 copy and two moments. ZeRO's idea: **rank $r$ owns slice $r$**, and only the owner updates it
+# (Rajbhandari et al. 2020). Let there be $p$ ranks and $d$ parameters.
 #
 # | stage | sliced | instead of one all-reduce | bytes a rank (Adam, 16 bytes) |
 # |:--|:--|:--|:--|
@@ -212,7 +213,7 @@ show(fig, alt="Bytes of parameters, gradient and optimizer on one of two ranks b
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Split the matrices: tensor parallel
 #
-# Take a layer pair $y = W_2\, \varphi(W_1 x)$. Give each rank some **rows** of $W_1$ and the same **columns** of $W_2$:
+# Take a layer pair $y = W_2\, \varphi(W_1 x)$. Give each rank some **rows** of $W_1$ and the same **columns** of $W_2$ (Megatron-LM, Shoeybi et al. 2019):
 #
 # $$ W_2\,\varphi(W_1 x) = \begin{pmatrix} W_2^{(1)} & W_2^{(2)} \end{pmatrix}
 #    \begin{pmatrix} \varphi(W_1^{(1)} x) \\ \varphi(W_1^{(2)} x)\end{pmatrix}
@@ -233,7 +234,7 @@ claim(f"tensor parallel by hand {equal['tensor_by_hand']:.0e}, by parallelize_mo
 # ### Split the layers: pipeline
 #
 # Rank $r$ holds stage $r$ of the network. With one batch only one rank works at a time. So cut the batch into $m$ **micro-batches** and let them
-# follow each other. With $p$ stages the first result arrives after $p$ slots, the last after $m + p - 1$. Of these a rank works in $m$:
+# follow each other (GPipe, Huang et al. 2019). With $p$ stages the first result arrives after $p$ slots, the last after $m + p - 1$. Of these a rank works in $m$:
 #
 # $$ \text{idle share (\emph{bubble})} = \frac{p-1}{m+p-1}. $$
 #
@@ -275,7 +276,7 @@ right.plot(ms, cost.bubble(4, ms), color=theme.MUTED, label="(p−1)/(m+p−1)")
 right.plot(micros, measured, "o", color=theme.INK, label="measured")
 right.set(ylim=(0, 1), xlabel="micro-batches m", title="idle share, 4 stages")
 right.legend()
-show(fig, alt="Left: which rank works on which micro-batch when, a staircase forward and one back. Right: measured idle shares lie on or a little above the formula.")
+show(fig, alt="Left: which rank works on which micro-batch when, a staircase forward and one back. Right: measured idle shares lie above the formula, most at eight micro-batches.")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Split the time: accumulation
@@ -284,7 +285,7 @@ show(fig, alt="Left: which rank works on which micro-batch when, a staircase for
 # a loss per **token**, and micro-batches with different numbers of tokens. The mean of means is the unequal-shards error again.
 
 # %% slideshow={"slide_type": "-"}
-tokens = np.array([400, 60, 25, 15])             # in each micro-batch; the rest is padding
+tokens = np.array([400, 60, 25, 15])             # in each micro-batch; here a "token" is one digit
 parts = np.split(np.arange(500), np.cumsum(tokens)[:-1])
 x0 = 0.1 * np.random.default_rng(0).normal(size=f.dim)
 whole = f.subset(np.arange(500)).grad(x0)
@@ -300,7 +301,7 @@ claim(f"DDP with four micro-batches and one all-reduce a step: {equal['accumulat
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Pay time for memory: activation checkpointing
 #
-# Backpropagation keeps each layer's activations. Keep only some, and compute the others again when the backward pass needs them. With a checkpoint every
+# Backpropagation keeps each layer's activations. Keep only some, and compute the others again when the backward pass needs them (Chen et al. 2016). With a checkpoint every
 # $\sqrt L$ layers, $L$ layers need about $2\sqrt L$ instead of $L$, for one more forward pass.
 
 # %% slideshow={"slide_type": "skip"}
@@ -356,7 +357,7 @@ for p, sums in ((2, two["all_reduces"]), (4, four["all_reduces"])):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Meet less often: local SGD
 #
-# Each worker takes $H$ steps alone, then all average their parameters. One communication instead of $H$. Where do they end? Make the workers' data differ.
+# Each worker takes $H$ steps alone (the papers' letter; no Hessian here), then all average their parameters (Stich 2019). One communication instead of $H$. Where do they end? Make the workers' data differ.
 
 # %% slideshow={"slide_type": "-"}
 local_sgd.explorer()
@@ -364,8 +365,8 @@ local_sgd.explorer()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Put the difference of the data to 0: what do you lose with $H = 10$? Now to 1. Which point does each worker pull to, and where does their average settle? Lower η.
 #
-# For one quadratic per worker, $f_w = \tfrac12 (x-c_w)^\top A_w (x - c_w)$, $H$ steps alone are $x - c_w \to (1-\eta A_w)^H (x - c_w)$. The average rests where
-# $\sum_w \bigl[1 - (1-\eta A_w)^H\bigr](x - c_w) = 0$. For $H=1$ that is $\sum_w A_w(x-c_w)=0$, the true minimum. For large $H$ it tends to the mean of the $c_w$:
+# For one quadratic per worker, $f_w = \tfrac12 (x-c_w)^\top A_w (x - c_w)$, $H$ steps alone are $x - c_w \to (I-\eta A_w)^H (x - c_w)$. The average rests where
+# $\sum_w \bigl[I - (I-\eta A_w)^H\bigr](x - c_w) = 0$. For $H=1$ that is $\sum_w A_w(x-c_w)=0$, the true minimum. For large $H$ (and η below 2 over the largest curvature) it tends to the mean of the $c_w$:
 # curvature is forgotten. That is **client drift**.
 
 # %% slideshow={"slide_type": "skip"}
@@ -381,7 +382,7 @@ claim(f"four processes, 60 steps from loss {real['start']:.2f}: H = 1 ends at {r
 #
 # <details><summary><b>Predict:</b> how much loss does H = 20 cost in each case?</summary>
 #
-# At random: next to nothing. Sorted: each worker forgets nine digits between two meetings, and the average of ten specialists is poor.
+# At random: next to nothing. Sorted: each worker forgets all other digits between two meetings, and the average of ten specialists is poor.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -407,8 +408,9 @@ show(fig, alt="Loss after 400 steps against megabytes sent: level for data at ra
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### DiLoCo: the difference is a gradient
 #
-# After $H$ steps alone, $\Delta = \frac1p\sum_w (x - y_w)$ points downhill like a gradient. So give it to an optimizer: **inner** AdamW on each worker, **outer**
-# Nesterov momentum on $\Delta$. With inner SGD and an outer rate of 1 it is local SGD.
+# Let $y_w$ be where worker $w$ stands after $H$ steps alone. Then $\Delta = \frac1p\sum_w (x - y_w)$ points uphill, like a gradient. So give it to an optimizer: **inner** AdamW on each worker, **outer**
+# Nesterov momentum on $\Delta$. With SGD inside, and SGD of rate 1 outside, it is local SGD
+# (Douillard et al. 2023).
 
 # %% slideshow={"slide_type": "-"}
 show(asynchronous.rounds)
@@ -424,7 +426,7 @@ claim(f"DiLoCo, four processes, 6 rounds of 10 steps: loss {path[0]:.2f} → {pa
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Do not wait: a parameter server
 #
-# One rank holds $x$. A worker fetches it, computes, sends its gradient, fetches again. It never waits for other workers. Its price: when the gradient arrives, $x$ has
+# One rank holds $x$ (Li et al. 2014). A worker fetches it, computes, sends its gradient, fetches again. It never waits for other workers. Its price: when the gradient arrives, $x$ has
 # moved on. The number of foreign updates in between is the **staleness** $\tau$.
 #
 # <details><summary><b>Predict:</b> three workers, of which one is slow. What is τ for the fast ones, and for the slow one?</summary>
@@ -455,7 +457,7 @@ show(fig, alt="Histogram of staleness: the fast workers' gradients are a few upd
 #
 # Along an eigenvector with curvature $\lambda$: $x_{t+1} = x_t - \eta\lambda\, x_{t-\tau}$. Try $x_t = z^t$: $\;z^{\tau+1} = z^\tau - \eta\lambda$. It grows as soon as a root leaves
 # the unit circle. Put $z = e^{i\theta}$: $\;\eta\lambda = e^{i\tau\theta}(1 - e^{i\theta}) = 2\sin\tfrac\theta2\; e^{i(\tau\theta + \theta/2 - \pi/2)}$.
-# It must be real and positive, so $\theta(\tau + \tfrac12) = \tfrac\pi2$, and
+# It must be real and positive. As $\eta$ grows this happens first at $\theta(\tau + \tfrac12) = \tfrac\pi2$, so stability needs
 #
 # $$ \eta\lambda < 2\sin\frac{\pi}{4\tau+2} \approx \frac{\pi}{2\tau + 1}. $$
 #
@@ -511,11 +513,12 @@ show(fig, alt="Largest usable rate against staleness on logarithmic axes: the qu
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Hogwild: no lock at all
 #
-# One vector in memory, mapped into all processes. Everybody reads, computes, and subtracts in place, while others do the same. Some updates overwrite each other.
+# One vector in memory, mapped into all processes. Everybody reads, computes, and subtracts in place, while others do the same (Niu et al. 2011).
+# An update may overwrite another. How often depends on machine and moment; the race below counts it.
 #
 # <details><summary><b>Predict:</b> does it still train?</summary>
 #
-# It does. A lost update is like a smaller batch now and then. The paper's theory needs sparse gradients, where two workers rarely touch one number; here they are dense.
+# It does. A lost update is like a smaller batch now and then. The theory of Niu et al. needs sparse gradients, where two workers rarely touch one number; here they are dense.
 # </details>
 
 # %% slideshow={"slide_type": "-"}
@@ -528,16 +531,16 @@ claim("200 unlocked updates by 4 processes end near 200 updates by one: within a
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### More workers are a larger batch
 #
-# With $p$ workers the batch is $p$ times as large, and the noise $1/p$ (chapter 2). To need fewer steps the rate must grow:
+# With $p$ workers the batch is $p$ times as large, and the variance of its noise $1/p$ of what it was (chapter 2). To need fewer steps the rate must grow:
 #
-# - **linear**, $\eta \propto B$: $p$ small steps become one long one. Holds while noise is the limit.
+# - **linear**, $\eta \propto B$: $p$ small steps become one long one. Holds while noise is the limit (Goyal et al. 2017).
 # - **square root**, $\eta \propto \sqrt B$: keeps the variance $\eta^2/B$ of a step.
 #
 # Curvature ends linear scaling first: no rate beats $2/\lambda_{\max}$. Simulated: softmax regression, steps to a loss of 0.35, three seeds.
 #
 # <details><summary><b>Predict:</b> from B = 2 to B = 512, 256 times the work per step. How many times fewer steps, at the best rate?</summary>
 #
-# About ten times. Up to the critical batch every doubling nearly halves the steps; beyond it workers buy nothing.
+# About ten times. Up to the critical batch every doubling nearly halves the steps; beyond it workers buy little.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -565,7 +568,7 @@ ax.set(xscale="log", yscale="log", ylim=(8, 420), xlabel="batch size B (workers 
 ax.set_xticks(batches, batches)
 ax.minorticks_off()
 ax.legend(loc="lower left", ncols=2)
-show(fig, alt="Steps to the target against the batch size: the best rate follows perfect scaling up to a batch of about 16 and is then level; linear scaling leaves it for large batches, the square root does not.")
+show(fig, alt="Steps to the target against the batch size: the best rate follows perfect scaling up to a batch of about 16 and then hardly falls; linear scaling leaves it for large batches, the square root does not.")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # This is a convex problem: the numbers are its own. The shape is general: gain, knee, plateau.
@@ -573,7 +576,7 @@ show(fig, alt="Steps to the target against the batch size: the best rate follows
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Communication overhead and synchronisation
 #
-# A message of $n$ bytes takes $\alpha + n/\beta$: a **latency** $\alpha$ and a **bandwidth** $\beta$. Count messages one after the other, and bytes on the busiest wire:
+# A message of $n$ bytes takes $\alpha + n/\beta$: a **latency** $\alpha$ and a **bandwidth** $\beta$ (in this section $\beta$ is never momentum). Count messages one after the other, and bytes on the busiest wire:
 #
 # | all-reduce over $p$ ranks | time |
 # |:--|:--|
@@ -581,7 +584,7 @@ show(fig, alt="Steps to the target against the batch size: the best rate follows
 # | tree | $2\lceil\log_2 p\rceil\left(\alpha + \dfrac n\beta\right)$ |
 # | parameter server | $2(p-1)\left(\alpha + \dfrac n\beta\right)$ |
 #
-# For large $n$ the ring needs $2n/\beta$, **however many ranks**. No algorithm needs less than $2\frac{p-1}{p}\frac n\beta$. For small $n$ the tree wins: its number of messages grows like $\log p$.
+# For large $n$ the ring needs $2n/\beta$, **however many ranks**. No algorithm needs less than $2\frac{p-1}{p}\frac n\beta$ (Patarasuk & Yuan 2009). For small $n$ the tree wins: its number of messages grows like $\log p$.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Fit it, then test it where you did not fit
@@ -601,17 +604,17 @@ claim(f"two numbers predict sizes they have not seen: median error {np.median(le
 # %% slideshow={"slide_type": "-"}
 fig, ax = theme.figure(8.4, 3.6)
 n = np.geomspace(sizes[0] / 2, sizes[-1] * 2, 100)
-ax.plot(n, cost.all_reduce("ring", n, 2, link), color=theme.INK, label="α + n/β, fitted")
+ax.plot(n, cost.all_reduce("ring", n, 2, link), color=theme.INK, label="2α + n/β, fitted")
 ax.plot(sizes[::2], seconds[::2], "o", color=BLUE, label="measured, fitted")
 ax.plot(sizes[1::2], seconds[1::2], "o", mfc="white", mew=2, color=ORANGE, label="measured, left out")
 ax.set(xscale="log", yscale="log", xlabel="bytes", ylabel="seconds", title="all-reduce between two processes of this machine")
 ax.legend()
-show(fig, alt="Seconds of an all-reduce against bytes: level at the latency, then rising with the bandwidth; left-out points lie near the fitted curve.")
+show(fig, alt="Seconds of an all-reduce against bytes: level at twice the latency, then rising with the bandwidth; left-out points lie near the fitted curve.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Ring, tree and server on a slow network
 #
-# On one machine all ranks share one memory: there is no wire that could be busier than another, and the three algorithms need about the same time. So the next experiment
+# On one machine all ranks share one memory: there is no wire that could be busier than another, and a comparison of the three would say little. So the next experiment
 # **emulates** a network between four real processes: a message waits until both ends are free and then takes 15 ms and 1 s per 60 MB. Nothing is fitted: the lines are the table above.
 
 # %% slideshow={"slide_type": "skip"}
@@ -639,7 +642,7 @@ show(fig, alt="Seconds against bytes for ring, tree and parameter server on an e
 #
 # $$ \max\Bigl(\frac{C}{k},\; C - T_{\text{back}}\bigl(1-\tfrac1k\bigr)\Bigr), \qquad C = \text{communication}. $$
 #
-# That is what DDP's buckets and FSDP's prefetch are for. Measured with four processes: a backward pass of eight layers (asleep for 10 ms each), a megabyte of gradient for each.
+# That is what DDP's buckets (Li et al. 2020) and FSDP's prefetch (Zhao et al. 2023) are for. Measured with four processes: a backward pass of eight layers (asleep for 10 ms each), a megabyte of gradient for each.
 
 # %% slideshow={"slide_type": "-"}
 hide = {k: float(v) * 1e3 for k, v in four["overlap"].items() if k != "took"}
@@ -652,11 +655,12 @@ claim("overlapped is faster than one after the other", hide["overlapped"] < hide
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Wait for the slowest: stragglers
 #
-# A synchronous step takes $\max_w T_w$. Even if all workers are equal on average, the maximum grows with their number. With lognormal times, $\log T \sim \mathcal N(0, \sigma^2)$, the largest of $p$ is near $e^{\sigma\sqrt{2\log p}}$.
+# A synchronous step takes $\max_w T_w$. Even if all workers are equal on average, the maximum grows with their number. With lognormal times, $\log T \sim \mathcal N(0, \sigma^2)$, the largest of $p$
+# grows like $e^{\sigma\sqrt{2\log p}}$ (for small $p$ that is somewhat too much).
 #
 # <details><summary><b>Predict:</b> σ = 0.3, so a typical step varies by 30 %. How much slower is a step of 64 workers than that of one?</summary>
 #
-# About twice as slow: half of the machine waits, on average.
+# About twice as slow: half of the machine waits, on average. One cure: do not wait for the last ones (**backup workers**, Chen et al. 2016).
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -689,7 +693,8 @@ show(fig, alt="Step time against the number of workers: waiting for all grows st
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Send less: compression, and the error it leaves
 #
-# Send the largest 1 %. Or one bit per number. Or eight bits. Or a matrix of rank 1. Each throws something away. **Error feedback** keeps it for the next step:
+# Send the largest 1 %. Or one bit per number. Or eight bits. Or a matrix of rank 1 (PowerSGD, Vogels et al. 2019). Each throws something away. **Error feedback**
+# (Seide et al. 2014; Karimireddy et al. 2019) keeps it for the next step:
 #
 # $$ c_t = \mathcal C(g_t + e_t), \qquad e_{t+1} = g_t + e_t - c_t . $$
 #
@@ -753,13 +758,13 @@ claim(f"DDP, 40 steps: top 1 % with feedback {lost['top 1 % + feedback']:.2f}, w
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Plan before you buy
 #
-# Everything above in one figure: compute, exposed communication, bubble, memory.
+# Most of the above in one figure: compute (six flops a parameter and token, Kaplan et al. 2020), exposed communication, bubble, memory.
 
 # %% slideshow={"slide_type": "-"}
 cost_planner.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# 1. Where does data parallel stop: at memory or at bandwidth? Find a model size for each.
+# 1. Which model size ends data parallel by its memory? Does its efficiency depend on the model size at all? Find the slider that makes bandwidth the limit.
 # 2. With a bandwidth of 400 GB/s and more (inside one machine) tensor parallel becomes sensible. Below it does not. Why?
 # 3. 1024 devices: which slider brings the efficiency back? What does that do to the optimization (the critical batch)?
 #
@@ -873,7 +878,7 @@ check("08.accumulate", accumulate)
 
 # %% [markdown] tags=["hints"] slideshow={"slide_type": "skip"}
 # - Sums may be taken in any order. Which order sends the fewest numbers?
-# - The check counts two things: the d numbers of the result, and how many numbers you sent.
+# - The check compares two things: the result, and how many numbers you sent.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 5 (derive): a gradient of one gigabyte
@@ -917,21 +922,21 @@ check("08.stale", stale_rate)
 # | idea | in one sentence |
 # |:--|:--|
 # | **data parallel** | a sum of gradients may be shared, if shards are weighted by their size and the loss is a sum |
-# | **ZeRO, FSDP** | the owner of a slice updates it: memory falls to $1/p$, and stage 2 costs no extra byte |
+# | **ZeRO, FSDP** | the owner of a slice updates it: memory falls to $1/p$ at stage 3, and stage 2 costs no extra byte |
 # | **tensor, pipeline** | split matrices by rows, then columns; idle share of a pipeline $(p-1)/(m+p-1)$ |
 # | **accumulation, checkpointing** | time for memory; count tokens, not micro-batches |
 # | **ring all-reduce** | $2\frac{p-1}{p}n$ bytes a wire, however many ranks; the tree wins for small messages |
-# | **local SGD, DiLoCo** | $H$ times fewer messages; free for data dealt at random, drift for data that differ |
+# | **local SGD, DiLoCo** | $H$ times fewer messages; nearly free for data dealt at random, drift for data that differ |
 # | **staleness** | $\eta\lambda < 2\sin\frac{\pi}{4\tau+2}$: the rate must fall like $1/\tau$ |
 # | **stragglers** | the slowest of 64 equal workers takes about twice the mean |
 # | **compression** | with error feedback nothing is lost, only late |
-# | **critical batch** | beyond it more workers buy nothing |
+# | **critical batch** | beyond it more workers buy little |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## References
 #
-# - F. Niu, B. Recht, C. Ré, S. Wright. *Hogwild!: A lock-free approach to parallelizing stochastic gradient descent.* NIPS 2011.
 # - P. Patarasuk, X. Yuan. *Bandwidth optimal all-reduce algorithms for clusters of workstations.* Journal of Parallel and Distributed Computing 69, 2009.
+# - F. Niu, B. Recht, C. Ré, S. Wright. *Hogwild!: A lock-free approach to parallelizing stochastic gradient descent.* NIPS 2011.
 # - M. Li et al. *Scaling distributed machine learning with the parameter server.* OSDI 2014.
 # - F. Seide, H. Fu, J. Droppo, G. Li, D. Yu. *1-bit stochastic gradient descent and its application to data-parallel distributed training of speech DNNs.* Interspeech 2014. Error feedback.
 # - T. Chen, B. Xu, C. Zhang, C. Guestrin. *Training deep nets with sublinear memory cost.* arXiv:1604.06174, 2016. Checkpointing.

@@ -28,7 +28,7 @@
 # - Move a training recipe from one library to another, and know what changes silently.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Everything here runs the installed libraries. If one is missing, its rows are left out with a notice, and the rest goes on.
+# Everything here runs the installed libraries. If one is missing, its rows are left out with a notice, and the cells about it stop, each with one line.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import math
@@ -61,7 +61,7 @@ parity_explorer.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # 1. Adam in PyTorch and Keras. Slide **ε** from left to right. Where do the paths part?
-# 2. Choose *Momentum* and β = 0.9. The rate falls to a tenth at step 50. Who walks on? Why?
+# 2. Choose *Momentum* and slide 1 − β to 0.1 (β = 0.9). The rate falls to a tenth at step 50. Who walks on? Why?
 # 3. Choose *Adam, decay λ*. Same name, same λ, another destination.
 # 4. Switch **with the correction** on, in each case. Then find the one pair and optimizer for which it does not help.
 
@@ -139,7 +139,7 @@ claim(f"across the groups {apart('PyTorch', 'Keras'):.1e}: beyond any rounding",
 # $$ \frac{\hat m}{\sqrt{\hat v} + \varepsilon} = \frac{\sqrt{1-\beta_2^t}}{1-\beta_1^t}\,\frac{m}{\sqrt{v} + \varepsilon\sqrt{1-\beta_2^t}}
 #    \quad\Longrightarrow\quad \boxed{\;\hat\varepsilon = \varepsilon\,\sqrt{1-\beta_2^t}\;} $$
 #
-# PyTorch and Optax took the first, TensorFlow and Keras the second. At $t=1$ the same number means a value $32$ times as large.
+# PyTorch and Optax took the first, TensorFlow and Keras the second. At $t=1$ the same number in the second form acts like an ε $32$ times as large in the first.
 
 # %% slideshow={"slide_type": "skip"}
 shrinking = parity.shrinking(1e-7)                       # k -> ε √(1 − β₂ᵏ⁺¹)
@@ -200,7 +200,7 @@ print(*catalogue.optimizers("TensorFlow"), sep="\n")
 # |:--|:--|:--|
 # | **Adam** | ε added to $\sqrt v$ | Keras too |
 # | **RMSProp** | the mean square starts at **1** | 0 |
-# | **Adagrad**, **FTRL** | the sum of squares starts at 0.1, no ε | PyTorch: 0 |
+# | **Adagrad**, **FTRL** | the sum of squares starts at 0.1, no ε | Keras and (Adagrad) Optax too; PyTorch's Adagrad: 0 |
 #
 # RMSProp from $v_0 = 0$ takes a first step of $\eta\, g/\sqrt{(1-\alpha)g^2} = \eta/\sqrt{0.1} = 3.2\,\eta$, for any $g$.
 # From $v_0 = 1$ and a small $g$ it takes $\eta\,g/\sqrt{0.9} \approx \eta\, g$: tiny. A warm-up by accident.
@@ -292,6 +292,7 @@ claim(f"a second backward() without zero_grad(): the gradient is {(p.grad / once
 # $$ \text{extra way} = (\eta - \eta')\,(\beta + \beta^2 + \dots)\, \lVert u\rVert = (\eta-\eta')\,\frac{\beta}{1-\beta}\,\lVert u\rVert. $$
 #
 # With $\beta = 0.9$: nine full-size steps after the brake. **The correction:** multiply Keras' buffer by $\eta'/\eta$ once.
+# (The formula leaves out that later gradients react: they pull part of it back.)
 
 # %% slideshow={"slide_type": "skip"}
 case = parity.BY_NAME["Momentum, rate drops"]
@@ -321,7 +322,7 @@ show(fig, alt="The difference of PyTorch and Keras with momentum jumps at the st
 # ### `weight_decay`, one word
 #
 # - `torch.optim.Adam(weight_decay=λ)`: $g \leftarrow g + \lambda x$. An **L2 penalty**; Adam then divides it away.
-# - `torch.optim.AdamW(weight_decay=λ)`: $x \leftarrow x - \eta\lambda x$. **Decoupled** (chapter 3).
+# - `torch.optim.AdamW(weight_decay=λ)`: $x \leftarrow x - \eta\lambda x$. **Decoupled** (Loshchilov & Hutter 2019; chapter 3).
 # - `keras.optimizers.Adam(weight_decay=λ)`: $x \leftarrow x - \eta\lambda x$. Keras' Adam with λ **is** AdamW.
 # - `optax.adam`: no such option.
 #
@@ -435,7 +436,7 @@ print("\nevery one accepts:", ", ".join(sorted(set.intersection(*options.values(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### One code, three backends?
 #
-# The other two processes are done. Adam and a younger rule, schedule-free AdamW, on three backends:
+# The other two processes are done. Adam and a younger rule, schedule-free AdamW (Defazio et al. 2024), on three backends:
 
 # %% slideshow={"slide_type": "skip"}
 torch_paths, jax_paths = on_torch.result(), on_jax.result()
@@ -604,15 +605,15 @@ Markdown(catalogue.markdown(several, libraries, "optimizer", lambda names: ", ".
 only = {name: [family for family, row in families.items() if list(row) == [name]] for name in libraries}
 for name, rest in only.items():
     print(f"only {name}: {', '.join(rest) or 'nothing'}")
-claim(f"{sum(n == 1 for n in shared_by)} of {len(families)} optimizers exist in one library only; {sum(n == 4 for n in shared_by)} in all four",
+claim(f"{sum(n == 1 for n in shared_by)} of {len(families)} optimizers have a name of their own in one library only (elsewhere some are options, as AMSGrad); {sum(n == 4 for n in shared_by)} in all four",
       sum(n == 1 for n in shared_by) > len(families) / 2 and sum(n == 4 for n in shared_by) >= 5)
 
 # %% slideshow={"slide_type": "skip"}
 Markdown(catalogue.markdown(catalogue.feature_table(libraries), libraries, "feature", lambda name: f"`{name}`" if name else "–"))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A dash means: not in the library itself. Two of them surprise. PyTorch has no option to accumulate, because `backward()` adds up anyway. And its
-# clipping is a function that you call, so that forgetting it is silent. The schedules by name:
+# A dash means: not in the library itself. One of them surprises: PyTorch has no option to accumulate, because `backward()` adds up anyway. And mind
+# what is not a dash: its clipping is a function that you call, so that forgetting it is silent. The schedules by name:
 
 # %% slideshow={"slide_type": "skip"}
 for name in libraries:
@@ -646,7 +647,7 @@ claim(f"the default decay of AdamW: {decays}; the largest is {max(decays.values(
 #
 # <details><summary><b>Predict:</b> what share of the pairs agrees when you copy the numbers?</summary>
 #
-# More than half. And nearly all of the rest can be corrected.
+# About half. And nearly all of the rest can be corrected.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -709,9 +710,9 @@ Markdown("\n".join(lines))
 #
 # | | why no option helps | what shows it |
 # |:--|:--|:--|
-# | **NAdam**, Keras and Optax | Keras' $\beta_1$ warms up with a constant written into its code; Optax' does not | PyTorch matches each of them |
-# | **Muon**, PyTorch | it rounds to bfloat16 first | computed in float32 it agrees |
-# | **Rprop**, Optax 0.2.8 | a defect: it is one step late | *our* rule, delayed, agrees to the bit |
+# | **NAdam** (Dozat 2016), Keras and Optax | Keras' $\beta_1$ warms up with a constant written into its code; Optax' does not | PyTorch matches each of them |
+# | **Muon** (Jordan et al. 2024), PyTorch | it rounds to bfloat16 first | computed in float32 it agrees |
+# | **Rprop** (Riedmiller & Braun 1993), Optax 0.2.8 | a defect: it is one step late | *our* rule, delayed, agrees to rounding |
 # | **ScheduleFreeAdamW**, Keras | a defect: the old point is overwritten | on JAX it agrees |
 
 # %% slideshow={"slide_type": "skip"}
@@ -744,9 +745,9 @@ show(RpropLate)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### AMSGrad: before or after the correction?
 #
-# AMSGrad keeps a maximum so that the denominator never falls. Of what? PyTorch and Keras: of $v$. Optax: of $\hat v = v/(1-\beta_2^t)$.
+# AMSGrad (Reddi et al. 2018) keeps a maximum so that the denominator never falls. Of what? PyTorch and Keras: of $v$. Optax: of $\hat v = v/(1-\beta_2^t)$.
 #
-# At $t=1$, $\hat v = g^2$: one squared gradient, the noisiest estimate there is, and $w = \max(w, \hat v)$ **never forgets it**.
+# At $t=1$, $\hat v = g^2$: one squared gradient, the noisiest estimate there is, and the maximum $w \leftarrow \max(w, \hat v)$ **never forgets it**.
 #
 # <details><summary><b>Predict:</b> gradients fall to a tenth during training. Which of the two takes the longer steps late?</summary>
 #
@@ -869,16 +870,17 @@ print(f"the loss fell from {f.loss(f.unflatten(soft['PyTorch'][0])):.2f} to {f.l
 holder = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
 scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(holder, T_max=10)
 rates = {"PyTorch": []}
-for _ in range(10):
+for _ in range(11):
     rates["PyTorch"].append(holder.param_groups[0]["lr"])
     holder.step()
     scheduler.step()
-rates["Keras"] = [float(keras.optimizers.schedules.CosineDecay(0.1, 10)(k)) for k in range(10)]
-rates["Optax"] = [float(optax.cosine_decay_schedule(0.1, 10)(k)) for k in range(10)]
-rates["TensorFlow"] = [float(tf.compat.v1.train.cosine_decay(0.1, k, 10)()) for k in range(10)]
+rates["Keras"] = [float(keras.optimizers.schedules.CosineDecay(0.1, 10)(k)) for k in range(11)]
+rates["Optax"] = [float(optax.cosine_decay_schedule(0.1, 10)(k)) for k in range(11)]
+rates["TensorFlow"] = [float(tf.compat.v1.train.cosine_decay(0.1, k, 10)()) for k in range(11)]
 for name, values in rates.items():
     print(f"{name:11}", *(f"{value:.4f}" for value in values))
-claim("all four: the first step uses the full rate, the eleventh would use none", all(np.allclose(v, rates["PyTorch"], atol=1e-7) for v in rates.values()))
+claim("all four: the first step uses the full rate, the eleventh none",
+      all(np.allclose(v, rates["PyTorch"], atol=1e-7) and abs(v[0] - 0.1) < 1e-7 and abs(v[10]) < 1e-7 for v in rates.values()))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # They do. A warm-up is where the off-by-one hides: `k / 10` gives the first step a rate of **zero**, `(k + 1) / 10` does not. Optax'
@@ -888,7 +890,7 @@ claim("all four: the first step uses the full rate, the eleventh would use none"
 warm = keras.optimizers.schedules.CosineDecay(0.0, 90, warmup_target=0.1, warmup_steps=10)
 optax_warm = optax.warmup_cosine_decay_schedule(0.0, 0.1, 10, 100)
 claim(f"both begin with a rate of {float(warm(0)):.0f}: the first batch is wasted", float(warm(0)) == 0 and float(optax_warm(0)) == 0)
-claim("and both reach 0.1 at step 10", abs(float(warm(10)) - 0.1) < 1e-6 and abs(float(optax_warm(10)) - 0.1) < 1e-6)
+claim("and both reach 0.1 after 10 steps", abs(float(warm(10)) - 0.1) < 1e-6 and abs(float(optax_warm(10)) - 0.1) < 1e-6)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Groups and accumulation in Optax
@@ -939,7 +941,7 @@ claim("Optax: 50 + 50 steps are 100 steps, bit for bit", np.array_equal(resumed,
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Mixed precision
 #
-# The same matrix product and the same small update in each library's low precision. Where a float32 copy of the weights is kept, the update survives.
+# PyTorch and Keras compute in bfloat16 and keep the weights in float32. The reason: a weight that is itself bfloat16 swallows a small step.
 
 # %% slideshow={"slide_type": "skip"}
 with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -956,7 +958,7 @@ claim("both keep float32 weights", layer.weight.dtype == torch.float32 and dense
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### What a step costs
 #
-# <details><summary><b>Predict:</b> Adafactor was invented to save memory: row and column means instead of a matrix. In all libraries?</summary>
+# <details><summary><b>Predict:</b> Adafactor (Shazeer & Stern 2018) was invented to save memory: row and column means instead of a matrix. In all libraries?</summary>
 #
 # Not in Keras: it computes the full matrix from the means and keeps it as a variable, too. In Optax only for matrices with both sides ≥ 128.
 # </details>
@@ -991,10 +993,10 @@ right.barh(range(len(ways)), [seconds[way] / base for way in ways], color=[theme
 right.set(xscale="log", yticks=range(len(ways)), xlabel="time of a step of Adam (foreach = 1)", title="235,146 weights, one thread")
 right.set_yticklabels([f"{name}, {way}" for name, way in ways], fontsize=9)
 right.invert_yaxis()
-show(fig, alt="Left: numbers kept per weight by nine optimizers in four libraries. Right: relative time of an Adam step; eager Keras is slowest, compiled steps are close together.")
+show(fig, alt="Left: numbers kept per weight by nine optimizers in four libraries. Right: relative time of an Adam step; eager Keras is slowest, PyTorch's fused step is fastest.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Times change with machine and size; the pattern does not: operation by operation is slow, one compiled step is fast. On a GPU the gap is wider.
+# Times change with machine and size. Here Keras and Optax lose most when every operation is called by itself, and one kernel for all is fastest.
 # The notebook asserts only this much.
 
 # %% slideshow={"slide_type": "skip"}
@@ -1004,7 +1006,7 @@ claim("compiling helps by far: Optax with jit and Keras as a graph are at least 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Migration: one recipe, moved three times
 #
-# AdamW, λ = 0.1, warm-up and cosine, clipped to a global norm of 0.5. Now each library has **its own model and its own gradients**.
+# AdamW, λ = 0.1, warm-up and cosine, clipped to a global norm of 0.5, and ε = 10⁻¹², so small that its place does not matter. Now each library has **its own model and its own gradients**.
 # The four functions say the same in four dialects. Read two of them side by side.
 
 # %% slideshow={"slide_type": "skip"}
@@ -1031,7 +1033,7 @@ claim(f"with care, {len(trained)} runs of one recipe agree to {max(largest(path,
 careless = {
     "clipnorm, not global_clipnorm": training.in_keras(layered, clip="clipnorm"),
     "default weight_decay": training.in_keras(layered, weight_decay=0.004),
-    "default ε": training.in_keras(layered, epsilon=1e-7),
+    "Keras' default ε, 1e-7": training.in_keras(layered, epsilon=1e-7),
 }
 slips = {name: abs(path - reference).max(-1) for name, path in careless.items()}
 for name, gap in slips.items():
@@ -1061,7 +1063,7 @@ show(fig, alt="Difference from PyTorch during training: three careful translatio
 # **The test that finds them all:** same start, same batch, one step. Compare. Then ten steps. Then change the rate.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Leave this on the screen during questions. Every entry is a measurement of this chapter.
+# Leave this on the screen during questions. Most entries are measurements of this chapter.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises
@@ -1147,7 +1149,7 @@ check("09.accumulate", accumulate)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 5 (experiment): PyTorch's NAdam as Keras'
 #
-# Find the `momentum_decay` with which `torch.optim.NAdam` walks as `keras.optimizers.Nadam` does. `show(NAdam)` from `shared.optimizers` has the formula.
+# Find the `momentum_decay` with which `torch.optim.NAdam` walks as `keras.optimizers.Nadam` does. `from shared.optimizers import NAdam`, then `show(NAdam)`, prints the formula.
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
 ### BEGIN SOLUTION
@@ -1173,22 +1175,24 @@ check("09.nadam", momentum_decay)
 # | **Optax** | pure functions, chained; the state is a value |
 # | **parity** | copy the numbers and about half of the pairs agree; state the correction and all but four optimizers do |
 # | **defects** | a comparison finds them: Rprop one step late, an old point overwritten |
-# | **cost** | two numbers per weight for Adam everywhere; compiled steps are alike, eager ones are not |
+# | **cost** | two numbers per weight for Adam everywhere; compiling makes Keras and Optax several times faster |
 # | **migration** | same start, same batch, one step: compare before you train |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## References
 #
-# - D. Kingma, J. Ba. *Adam: a method for stochastic optimization.* ICLR 2015. Both places for ε.
+# - M. Riedmiller, H. Braun. *A direct adaptive method for faster backpropagation learning: the RPROP algorithm.* IEEE International Conference on Neural Networks, 1993.
 # - I. Sutskever, J. Martens, G. Dahl, G. Hinton. *On the importance of initialization and momentum in deep learning.* ICML 2013. The form of Nesterov's momentum in all four libraries.
+# - H. B. McMahan et al. *Ad click prediction: a view from the trenches.* KDD 2013. FTRL.
+# - D. Kingma, J. Ba. *Adam: a method for stochastic optimization.* ICLR 2015. Both places for ε.
+# - F. Chollet et al. *Keras*. 2015.
 # - T. Dozat. *Incorporating Nesterov momentum into Adam.* ICLR workshop, 2016. NAdam and its warm-up.
+# - M. Abadi et al. *TensorFlow: a system for large-scale machine learning.* OSDI 2016.
 # - P. Goyal et al. *Accurate, large minibatch SGD: training ImageNet in 1 hour.* arXiv:1706.02677, 2017. Momentum correction.
 # - S. Reddi, S. Kale, S. Kumar. *On the convergence of Adam and beyond.* ICLR 2018. AMSGrad.
 # - N. Shazeer, M. Stern. *Adafactor: adaptive learning rates with sublinear memory cost.* ICML 2018.
 # - I. Loshchilov, F. Hutter. *Decoupled weight decay regularization.* ICLR 2019. AdamW.
-# - B. McMahan et al. *Ad click prediction: a view from the trenches.* KDD 2013. FTRL.
-# - A. Defazio et al. *The road less scheduled.* NeurIPS 2024. Schedule-free AdamW.
-# - M. Abadi et al. *TensorFlow: a system for large-scale machine learning.* OSDI 2016.
 # - A. Paszke et al. *PyTorch: an imperative style, high-performance deep learning library.* NeurIPS 2019.
 # - DeepMind et al. *The DeepMind JAX ecosystem.* 2020. Optax.
-# - F. Chollet et al. *Keras*. 2015.
+# - K. Jordan et al. *Muon: an optimizer for hidden layers in neural networks.* Blog post, kellerjordan.github.io/posts/muon, 2024.
+# - A. Defazio et al. *The road less scheduled.* NeurIPS 2024. Schedule-free AdamW.

@@ -111,5 +111,5 @@ leave = setting("01.leave", solution=0.023, goal="a minimum other than number 2"
 leave.mistake("too small a rate", "Up to 2/λ of minimum 2 every rate stays there. Go above it.",
               0.01, when=lambda lr, which: which == HOME)  # fmt: skip
 leave.mistake("diverged", "The steps grew without limit. Go lower.", 0.05, when=lambda lr, which: which == -2)
-leave.mistake("no rest", "It bounces round a minimum too sharp for this rate. Change the rate a little.",
-              0.018, when=lambda lr, which: which == -1)  # fmt: skip
+leave.mistake("no rest", "It bounces for ever without settling. Most rates do: try just below the largest 2/λ of the "
+              "table, in steps of 0.0002.", 0.018, when=lambda lr, which: which == -1)  # fmt: skip

@@ -226,7 +226,8 @@ damping = setting("05.damping", solution=60.0, goal="a loss below 1e-6 after 40 
                   measure=_after_damping, accept=lambda said: _reading(said)[0] < 1e-6)
 damping.mistake("not enough damping",
                 "It climbed to the hilltop, or sits on a saddle: H + λI is not positive definite at the start. "
-                "λ must exceed the most negative curvature there.", 0.0, when=lambda λ, said: λ < 45)
+                "λ must exceed the size of the most negative curvature there, about 45.",
+                0.0, when=lambda λ, said: λ < 45)
 damping.mistake("too much damping",
                 "Tiny steps: with λ far above the curvature this is gradient descent at rate 1/λ.", 1e4,
                 when=lambda λ, said: λ > 100)

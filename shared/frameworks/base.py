@@ -16,6 +16,17 @@ import numpy as np
 class NotInstalled(ImportError):
     """A library of this chapter that is missing here."""
 
+    def _render_traceback_(self):
+        """What a notebook shows: the line, and no frames."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class Libraries(dict):
+    """Name -> Library, of those that are installed. Asking for another raises NotInstalled."""
+
+    def __missing__(self, name):
+        raise NotInstalled(f"{name} is not installed here, and this cell needs it. Go on with the next.")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -167,7 +178,7 @@ def load_tensorflow():
 
 def available(libraries):
     """Those of the libraries (name -> Library) that are installed; a notice for each that is not."""
-    found = {}
+    found = Libraries()
     for name, library in libraries.items():
         try:
             library.require()

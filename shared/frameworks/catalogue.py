@@ -77,7 +77,7 @@ FEATURES = {  # feature -> where each library would have it; "Name(argument)" as
     "clip by global norm": {
         "PyTorch": "nn.utils.clip_grad_norm_", "TensorFlow": "clip_by_global_norm",
         "Keras": "optimizers.Adam(global_clipnorm)", "Optax": "clip_by_global_norm"},
-    "clip each tensor by its norm": {
+    "clip each tensor by itself": {
         "TensorFlow": "clip_by_norm", "Keras": "optimizers.Adam(clipnorm)", "Optax": "clip_by_block_rms"},
     "clip each number": {
         "PyTorch": "nn.utils.clip_grad_value_", "TensorFlow": "clip_by_value", "Keras": "optimizers.Adam(clipvalue)",
@@ -86,7 +86,7 @@ FEATURES = {  # feature -> where each library would have it; "Name(argument)" as
         "Keras": "optimizers.Adam(gradient_accumulation_steps)", "Optax": "MultiSteps"},
     "average of the weights": {
         "PyTorch": "optim.swa_utils.AveragedModel", "TensorFlow": "train.ExponentialMovingAverage",
-        "Keras": "optimizers.Adam(use_ema)", "Optax": "ema"},
+        "Keras": "optimizers.Adam(use_ema)", "Optax": "incremental_update"},
     "decay for some parameters only": {
         "PyTorch": "optim.Optimizer.add_param_group", "Keras": "optimizers.Adam.exclude_from_weight_decay",
         "Optax": "adamw(mask)"},

@@ -35,7 +35,7 @@ def shrinking(ε, β2=0.999):
 
 
 def rescale(optimizer, variables, k):
-    """Keras: multiply the buffer by what the rate has just been multiplied by (Goyal et al. 2017, section 2.1)."""
+    """Keras: multiply the buffer by what the rate has just been multiplied by (Goyal et al. 2017, section 3)."""
     if k == DROP:
         for m in optimizer.momentums:
             m.assign(m * (drop(k) / drop(k - 1)))
@@ -124,7 +124,7 @@ CASES = (
          "Optax takes the maximum of v̂, which starts large and is never forgotten; the others of v. And ε as in Adam",
          ({"PyTorch": {}, "Keras": {"epsilon": shrinking(1e-7)},
            "Optax": {"bias_correction_nu": False, "eps": shrinking(1e-7), "learning_rate": shrinking(1e-3)}},)),
-    Case("Adamax", "Adamax", dict(lr=2e-3, eps=1e-4), "Keras adds ε after the maximum, the others to |g| inside it",
+    Case("Adamax", "Adamax", dict(lr=2e-3, eps=1e-4), "Keras adds ε after the maximum, the others inside it",
          ({"PyTorch": {"eps": TINY}, "Keras": {"epsilon": TINY}, "Optax": {"eps": TINY}},)),
     Case("NAdam", "NAdam", dict(lr=1e-3, eps=1e-7),
          "β₁ warms up with 0.96^(t/250) in PyTorch, with 0.96^t in Keras, not at all in Optax",
@@ -151,11 +151,11 @@ CASES = (
            "Optax": {"memory_size": 5, "learning_rate": lambda k: 0.1 + 0.1 * (k == 0) * (first_step() - 1)}},),
          problem=FULL, dtype="float64"),
     Case("Rprop", "Rprop", dict(lr=1e-3, step_sizes=(1e-6, 0.02)), "a defect: Optax 0.2.8 is one step late", (),
-         "no option moves the step back; delay ours by one step, and it agrees with Optax",
+         "No option moves the step back; delay ours by one step, and it agrees with Optax",
          ("PyTorch", "Optax"), FULL),
     Case("ScheduleFreeAdamW", "ScheduleFreeAdamW", dict(lr=2.5e-3),
          "a defect: Keras reads the old point after overwriting it, where the backend's arrays can be overwritten", (),
-         "no option; on the JAX backend, whose arrays never change, Keras agrees with Optax", ("Keras", "Optax")),
+         "No option; on the JAX backend, whose arrays never change, Keras agrees with Optax", ("Keras", "Optax")),
 )  # fmt: skip
 BY_NAME = {case.name: case for case in CASES}
 

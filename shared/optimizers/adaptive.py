@@ -78,17 +78,17 @@ class RMSprop(Rule):
         g ← ∇f(x) + λ x
         v ← α v + (1 − α) g²
         m ← α m + (1 − α) g                     centered only: v − m² estimates the variance (Graves 2013)
-        u ← μ u + g / (√v + ε)                  centered: √(v − m²)
+        u ← β u + g / (√v + ε)                  centered: √(v − m²)
         x ← x − η u
 
-    Symbols: η lr, α alpha, ε eps, λ weight_decay, μ momentum. Equal to torch.optim.RMSprop.
+    Symbols: η lr, α alpha, ε eps, λ weight_decay, β momentum. Equal to torch.optim.RMSprop.
     """
 
     lr: float = hyper(1e-2, "η", slider=(1e-4, 1.0), log=True)
     alpha: float = hyper(0.99, "α", "[0, 1]", slider=(0.5, 0.999))
     eps: float = hyper(1e-8, "ε")
     weight_decay: float = hyper(0.0, "λ")
-    momentum: float = hyper(0.0, "μ", slider=(0.0, 0.99))
+    momentum: float = hyper(0.0, "β", slider=(0.0, 0.99))
     centered: bool = False
 
     class State(NamedTuple):

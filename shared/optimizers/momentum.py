@@ -43,8 +43,8 @@ class Nesterov(HeavyBall):
         v ← β v − η ∇f(x + β v)                 v = 0 before the first step
         x ← x + v
 
-    Symbols: η lr, β momentum; the schedule β = k/(k + 3) needs no condition number. torch's form, SGD(nesterov=True),
-    walks on the points y = x + β v at which this one asks for gradients (Sutskever et al. 2013).
+    Symbols: η lr, β momentum; β = (k − 1)/(k + 2) after k steps needs no condition number. torch's form,
+    SGD(nesterov=True), walks on the points y = x + β v at which this one asks for gradients (Sutskever et al. 2013).
     """
 
     def step(self, f, x, s, t):
