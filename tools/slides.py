@@ -124,9 +124,13 @@ def prints_source(cell):
 
 
 def is_long(cell):
-    """Whether code is folded even where no figure is: a long experiment, unless it defines what the slide is about."""
+    """Whether code is folded even where no figure is: too long, or too wide to be read from the last row.
+
+    It is not if it defines what the slide is about.
+    """
     lines = cell.text.splitlines()
-    return len(lines) > 16 and not any(line.startswith(("def ", "class ", "@")) for line in lines)
+    defines = any(line.startswith(("def ", "class ", "@")) for line in lines)
+    return not defines and (len(lines) > 16 or max(map(len, lines), default=0) > 110)
 
 
 def build(names=(), folder=SLIDES, quick=False, log=print):

@@ -528,12 +528,14 @@ def words_race(balanced):
         f = language.Bigram.of(language.encode(part.tolist(), W), W, balanced)
         gd = run(SGD(np.geomspace(40, 1280, 6)), f, np.zeros(f.dim), T, every=T)[-1]
         gd = gd[f(gd).argmin()]
-        others = [run(rule, f, np.zeros(f.dim), T, every=T)[-1] for rule in (Adam(0.2), Lion(0.05, betas=(0.0, 0.0)))]
+        others = [run(rule, f, np.zeros(f.dim), T, every=T)[-1]
+                  for rule in (Adam(0.2), Lion(0.05, betas=(0.0, 0.0)))]
         rows.append((f, gd, *others))
     return rows
 
 natural, balanced = words_race(False), words_race(True)
-excess = {kind: np.array([[f(x) - f.floor for x in xs] for f, *xs in rows]) for kind, rows in (("natural", natural), ("balanced", balanced))}
+excess = {kind: np.array([[f(x) - f.floor for x in xs] for f, *xs in rows])
+          for kind, rows in (("natural", natural), ("balanced", balanced))}
 
 # %% slideshow={"slide_type": "subslide"}
 fig, (left, right) = theme.figure(9, 3.5, 1, 2, width_ratios=(1.25, 1))
@@ -581,7 +583,7 @@ claim(f"make the words equally frequent, and gradient descent's excess falls to 
 ids = language.encode(tokens, 512)
 before, after = language.sentences(ids, 12)
 end = len(before) * 9 // 10
-held_out = np.arange(end + 12, len(before), 40)                # from the last tenth: shares no word with a training window
+held_out = np.arange(end + 12, len(before), 40)        # the last tenth: shares no word with training
 
 def train(rule, seed, steps=120):
     """The held-out loss of a tiny transformer trained on batches of 16 sentences."""
@@ -589,7 +591,8 @@ def train(rule, seed, steps=120):
     x = race.final(rule, Clipped(MiniBatch(f.subset(np.arange(end)), 16, seed), max_norm=1.0), f.start, steps)
     return float(f.subset(held_out)(x))
 
-entries = {"Momentum, η = 0.1": SGD(0.1, momentum=0.9), "Momentum, η = 0.3": SGD(0.3, momentum=0.9), "Adam, η = 0.01": Adam(0.01)}
+entries = {"Momentum, η = 0.1": SGD(0.1, momentum=0.9), "Momentum, η = 0.3": SGD(0.3, momentum=0.9),
+           "Adam, η = 0.01": Adam(0.01)}
 held = {name: [train(rule, seed) for seed in range(3)] for name, rule in entries.items()}
 for name, losses in held.items():
     print(f"{name:20} {np.round(losses, 2)}")

@@ -200,8 +200,10 @@ def negative_curvatures(rule, steps):
     assert np.linalg.norm(hills.grad(x), axis=-1).max() < 1e-5        # all of them have arrived
     return (np.linalg.eigvalsh(hills.hess(x)) < 0).sum(-1)
 
-ends = {"pure Newton": negative_curvatures(Newton(), 60), "gradient descent": negative_curvatures(SGD(0.01), 400),
-        "saddle-free Newton": negative_curvatures(SaddleFreeNewton(), 40), "trust region": negative_curvatures(TrustRegion(), 40)}
+ends = {"pure Newton": negative_curvatures(Newton(), 60),
+        "gradient descent": negative_curvatures(SGD(0.01), 400),
+        "saddle-free Newton": negative_curvatures(SaddleFreeNewton(), 40),
+        "trust region": negative_curvatures(TrustRegion(), 40)}
 
 # %% slideshow={"slide_type": "subslide"}
 from matplotlib.colors import ListedColormap
@@ -411,7 +413,8 @@ show(BFGS)
 # %% slideshow={"slide_type": "subslide"}
 def steps_to(rule, f, x0, tol=1e-8, most=2000):
     """How many steps until the gradient's norm is below tol."""
-    return next(k for k, x in enumerate(iterates(rule, f, x0)) if np.linalg.norm(f.grad(x)) < tol or k == most)
+    points = enumerate(iterates(rule, f, x0))
+    return next(k for k, x in points if np.linalg.norm(f.grad(x)) < tol or k == most)
 
 bowl = quadratic(kappa=100, angle=0.5, d=6)
 s, x = BFGS.State(), np.ones(6)
@@ -420,7 +423,8 @@ while np.linalg.norm(bowl.grad(x)) > 1e-8:
     x, s = BFGS().step(bowl, x, s, k := k + 1)
 learnt = np.linalg.norm(s.B @ bowl.hess(x) - np.eye(6))
 before = np.linalg.norm(bowl.hess(x) - np.eye(6))
-claim(f"on a bowl in 6 dimensions it arrived after {k} steps; ‖B H − I‖ fell from {before:.0f} to {learnt:.1f}", learnt < before / 30)
+claim(f"on a bowl in 6 dimensions it arrived after {k} steps; ‖B H − I‖ fell from {before:.0f} to {learnt:.1f}",
+      learnt < before / 30)
 bfgs, dfp = (steps_to(rule, rosenbrock(), np.array([-1.2, 1.0])) for rule in (BFGS(), DFP()))
 claim(f"on Rosenbrock BFGS needs {bfgs} steps, DFP {dfp}", dfp > 5 * bfgs)
 

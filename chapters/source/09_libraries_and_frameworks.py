@@ -249,7 +249,7 @@ some_tensorflow_steps(x1, opt1, range(1, 51))
 with tempfile.TemporaryDirectory() as folder:
     saved = tf.train.Checkpoint(x=x1, optimizer=opt1).write(f"{folder}/here")
     tf.train.Checkpoint(x=x2, optimizer=opt2).read(saved)
-    some_tensorflow_steps(x2, opt2, range(51, 101))           # Adam's averages are read when its first step asks for them
+    some_tensorflow_steps(x2, opt2, range(51, 101))   # Adam's averages are read at its first step
 claim("TensorFlow: 50 + 50 steps are 100 steps, bit for bit", np.array_equal(x2, straight))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -354,11 +354,13 @@ claim(f"decoupled: × {ratio.mean():.4f}, and (1 − ηλ)¹⁰⁰ = {(1 - 1e-4)
 model = torch.nn.Sequential(torch.nn.Linear(64, 16), torch.nn.Tanh(), torch.nn.Linear(16, 10))
 matrices = [p for p in model.parameters() if p.ndim > 1]
 biases = [p for p in model.parameters() if p.ndim == 1]
-optimizer = torch.optim.AdamW([{"params": matrices}, {"params": biases, "weight_decay": 0.0}], lr=1e-3, weight_decay=0.1)
+groups = [{"params": matrices}, {"params": biases, "weight_decay": 0.0}]
+optimizer = torch.optim.AdamW(groups, lr=1e-3, weight_decay=0.1)
 model(torch.tensor(f.X[:32]).float()).sum().backward()
 optimizer.step()
 print("per group:    ", [group["weight_decay"] for group in optimizer.param_groups])
-print("per parameter:", {name: tuple(value.shape) for name, value in optimizer.state[matrices[0]].items()})
+state = optimizer.state[matrices[0]]
+print("per parameter:", {name: tuple(value.shape) for name, value in state.items()})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Checkpoint and resume
@@ -409,8 +411,8 @@ def adam_path(**way):
     return p.detach()
 
 loop, foreach, fused = adam_path(foreach=False), adam_path(foreach=True), adam_path(fused=True)
-claim(f"100 steps: foreach differs from the loop by {abs(foreach - loop).max().item():.0e}, fused by {abs(fused - loop).max().item():.0e}",
-      max(abs(foreach - loop).max(), abs(fused - loop).max()) < 1e-5)
+off = [abs(path - loop).max().item() for path in (foreach, fused)]
+claim(f"100 steps: foreach differs from the loop by {off[0]:.0e}, fused by {off[1]:.0e}", max(off) < 1e-5)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Keras' optimizers
