@@ -39,7 +39,7 @@ from tools.build import SCOPES, dependencies
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS, VENDOR, WEB, BAKED = ROOT / "chapters", ROOT / "tools" / "vendor", ROOT / "tools" / "web", ROOT / ".baked"
 LIMIT, LIMIT_EXPLORER = 8_000_000, 1_500_000          # bytes of a deck or page, of an explorer
-QUICK_FRAMES = 24                                     # of an explorer that a test bakes
+QUICK_FRAMES = 12                                     # of an explorer that a test bakes
 
 
 class PageError(Exception):

@@ -71,7 +71,7 @@ def explorers_answer(figures):
         assert figure.locator(".live-error").text_content() == ""
 
 
-def assert_same_as_live(figure, explorer, frames=3):
+def assert_same_as_live(figure, explorer, frames=2):
     """Fail unless the page shows, at some of its sampled values, what matplotlib draws of the live figure there."""
     baked = figure.locator("xpath=..")
     body = baked.evaluate("el => JSON.parse(el.querySelector('script').textContent).body")
@@ -86,8 +86,11 @@ def assert_same_as_live(figure, explorer, frames=3):
         if np.abs(np.nan_to_num(np.frombuffer(explorer._scene["xy"], np.float32))).max(initial=0) > REACH:
             continue                                  # diverged: a page draws the way there, not the distance
         baked.evaluate("(el, values) => { el.model.set('_values', values); el.model.save_changes(); }", values)
-        figure.page.wait_for_timeout(150)             # a new background is decoded first
-        differ = different(screen(figure), explorer.png(2.0))
+        drawn = explorer.png(2.0)
+        for _ in range(20):
+            figure.page.wait_for_timeout(100)         # a new background is decoded first
+            if (differ := different(screen(figure), drawn)) < 0.02:
+                break
         assert differ < 0.02, f"{explorer!r} at {values}: {differ:.1%} of the picture differs from matplotlib's"
         compared += 1
         if compared == min(frames, n):

@@ -1,0 +1,29 @@
+"""Decks and pages: size, and the time until the first of them can be read and its figures answer, without a network."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE), str(HERE / "browser")]
+
+READY = 2  # seconds
+
+
+def bench():
+    """Rows (what, seconds, the limit, its seconds, 1), and for the sizes a line. Builds what is not built."""
+    from exported import offline
+    from lab import chromium
+
+    from tools import site, slides
+    from tools.pages import LIMIT
+
+    built = [("deck", path) for path in slides.build(log=None)]
+    built += [("page", path) for path in site.build(log=None) if path.stem[0].isdigit()]
+    with chromium() as browser:
+        for kind, path in built:
+            lab = offline(browser, path)
+            seconds = lab.page.evaluate("+document.documentElement.dataset.first") / 1000
+            lab.page.close()
+            yield f"{kind} {path.stem}: ready", seconds, f"the limit of {READY} s", READY, 1
+    largest = {kind: max(path.stat().st_size for k, path in built if k == kind) / 1e6 for kind in ("deck", "page")}
+    yield f"largest deck {largest['deck']:.1f} MB, largest page {largest['page']:.1f} MB, at most {LIMIT / 1e6:.0f} MB"
