@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import numpy as np
 import torch
+import torch._dynamo  # torch imports it at the first step otherwise, and is broken if a student interrupts just then
 from torch import nn
 from torch.func import functional_call, grad, jacrev, vmap
 

@@ -25,29 +25,42 @@ class Elsewhere:
     def __init__(self, backend, cases, training=False):
         if backend not in BACKENDS:
             raise ValueError(f"Keras has no backend {backend!r}; choose from {', '.join(BACKENDS)}")
-        self.backend = backend
+        self.backend, self.found = backend, None
         self.folder = tempfile.TemporaryDirectory()
         self.file = Path(self.folder.name) / "paths.npz"
         job = json.dumps({"cases": cases, "training": training, "file": str(self.file)})
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", __name__, job], env=os.environ | QUIET | {"KERAS_BACKEND": backend},
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
+        self.process = subprocess.Popen(              # in a session of its own: an interrupted cell does not end it
+            [sys.executable, "-m", __name__, job], env=os.environ | QUIET | {"KERAS_BACKEND": backend}, text=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=os.name != "nt")  # fmt: skip
 
     def result(self, timeout=300):
-        """The trajectories, by what was asked. Raises NotInstalled without the backend, RuntimeError if it failed."""
-        with self.folder:
+        """The trajectories, by what was asked; may be asked for again, also after an interrupt.
+
+        Raises NotInstalled without the backend, RuntimeError if it failed.
+        """
+        if isinstance(self.found, Exception):
+            raise self.found
+        if self.found is None:
             try:
                 _, said = self.process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.communicate()
-                raise RuntimeError(f"Keras on {self.backend} did not answer within {timeout} s") from None
-            if self.process.returncode:
-                last = (said.strip().splitlines() or ["no message"])[-1]
-                kind = NotInstalled if "ModuleNotFoundError" in last or "NotInstalled" in last else RuntimeError
-                raise kind(f"Keras on {self.backend}: {last}")
-            with np.load(self.file) as file:
-                return {_key(name): file[name] for name in file}
+                self.found = RuntimeError(f"Keras on {self.backend} did not answer within {timeout} s")
+            else:
+                self.found = self._read(said)
+            self.folder.cleanup()
+            return self.result()
+        return self.found
+
+    def _read(self, said):
+        """What the process left: its trajectories, or the error that its last line tells."""
+        if self.process.returncode:
+            last = (said.strip().splitlines() or ["no message"])[-1]
+            kind = NotInstalled if "ModuleNotFoundError" in last or "NotInstalled" in last else RuntimeError
+            return kind(f"Keras on {self.backend}: {last}")
+        with np.load(self.file) as file:
+            return {_key(name): file[name] for name in file}
 
 
 def _key(name):
