@@ -173,7 +173,8 @@ class _Oven:
             names = [n for n, c in self.controls.items() if not isinstance(c, Play | Choices) or n in self.grid]
             names = [n for n in names if n in self.grid or not self.controls[n].when and self.matters(n, self.base)]
             names.sort(key=lambda n: isinstance(self.controls[n], Slider | Point))  # menus are the outer loops
-            frame, picture = self.estimate(names)
+            free = set(names) - set(self.grid)        # else there is nothing to choose, and no need to estimate
+            frame, picture = self.estimate(names) if free else (0, 0)
             self.room = 0.72 * self.limit - 40_000
 
             def fits(frames, menus):
@@ -183,7 +184,7 @@ class _Oven:
                 values = {name: self.samples(name, count) for name, count in self.counts(names, fits).items()}
                 data = self.bake_grid(values, switches)
                 size = len(json.dumps(data))
-                if size <= 0.98 * self.limit or all(len(v) == 1 for v in values.values()):
+                if size <= 0.98 * self.limit or not free or all(len(v) == 1 for v in values.values()):
                     return data
                 self.room *= 0.93 * self.limit / size
         finally:

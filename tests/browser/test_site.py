@@ -6,7 +6,7 @@ from exported import CHAPTERS, assert_same_as_live, explorers_answer, offline, v
 from tools import site
 from tools.pages import LIMIT, explorers, load, program
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("site")]  # built once
 
 
 @pytest.fixture(scope="module")
