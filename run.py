@@ -90,7 +90,7 @@ def test(options, extra):
     if notebooks:
         stages.append(("notebooks", ["pytest", "-q", "-n2", *nbval, *notebooks, *extra], ONE_THREAD))
     if tests:
-        browser = ["-n2", "--dist=loadgroup", "-rs", "-m", "browser", *(tests if files else ["tests/browser"])]
+        browser = ["-n2", "-rs", "-m", "browser", *(tests if files else ["tests/browser"])]
         stages.append(("browser", ["pytest", "-q", *browser, *extra], {}))
     summary, failed = [], False
     for name, arguments, environment in stages:

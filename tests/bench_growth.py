@@ -17,9 +17,9 @@ from shared.optimizers import Adam
 
 
 def growth(what, sizes, make, measure=seconds):
-    """A line: the times at each size, and the exponent of the upper half, where overhead matters least."""
+    """A line: the times at each size, and the exponent of the last three, where overhead matters least."""
     times = np.array([measure(make(size)) for size in sizes])
-    upper = slice(len(sizes) // 2 - 1, None)
+    upper = slice(-3, None)
     exponent = np.polyfit(np.log(sizes[upper]), np.log(times[upper]), 1)[0]
     said = "   ".join(f"{size}: {1e3 * t:.3g} ms" for size, t in zip(sizes, times, strict=True))
     return f"{what:50} time ~ size^{exponent:.2f}   {said}"

@@ -11,7 +11,7 @@ from PIL import Image
 from shared.live import baked_html
 from tools.pages import load
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("lab")]  # one server
+pytestmark = pytest.mark.browser
 
 SCENE = "from live_scene import scene\ne = scene()\ne"
 CHAPTERS = sorted(path.name for path in (ROOT / "chapters").glob("*.ipynb"))

@@ -2,17 +2,22 @@
 
 import pytest
 from exported import CHAPTERS, assert_same_as_live, explorers_answer, offline, violations
+from filelock import FileLock
 
 from tools import site
 from tools.pages import LIMIT, explorers, load, program
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("site")]  # built once
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    site.build([], folder, quick=True, log=None)
+def folder(tmp_path_factory, worker_id):
+    """The site, built once: the first worker of a run builds it, the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "site"
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "reference.html").exists():
+            site.build([], folder, quick=True, log=None)
     return folder
 
 
