@@ -17,8 +17,10 @@ OVERRIDES = {
 def write_overrides(folder):
     """Write overrides.json into an app settings folder (`--LabApp.app_settings_dir`, read at start); its path."""
     path = Path(folder) / "overrides.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(OVERRIDES, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(OVERRIDES, indent=2) + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:     # a read-only one may be right already
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     return path
 
 

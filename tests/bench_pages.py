@@ -1,22 +1,16 @@
 """Decks and pages: size, and the time until the first of them can be read and its figures answer, without a network."""
 
-import sys
-from pathlib import Path
+from exported import offline
+from lab import chromium
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE), str(HERE / "browser")]
+from tools import site, slides
+from tools.pages import LIMIT
 
 READY = 2  # seconds
 
 
 def bench():
     """Rows (what, seconds, the limit, its seconds, 1), and for the sizes a line. Builds what is not built."""
-    from exported import offline
-    from lab import chromium
-
-    from tools import site, slides
-    from tools.pages import LIMIT
-
     built = [("deck", path) for path in slides.build(log=None)]
     built += [("page", path) for path in site.build(log=None) if path.stem[0].isdigit()]
     with chromium() as browser:

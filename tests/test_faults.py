@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import run
+from shared.labsettings import write_overrides
 from tools import pages, site, slides
 
 ROOT = run.ROOT
@@ -89,3 +90,13 @@ def test_settings_that_cannot_be_written(tmp_path):
                          cwd=ROOT, capture_output=True, text=True)  # fmt: skip
     assert ran.returncode == 0 and ran.stderr == ""
     assert ran.stdout.count("\n") == 1 and "cannot write to" in ran.stdout
+
+
+def test_settings_that_are_right_are_not_written_again(tmp_path):
+    path = write_overrides(tmp_path)
+    path.chmod(0o444)
+    before = path.stat().st_mtime_ns
+    assert write_overrides(tmp_path) == path and path.stat().st_mtime_ns == before
+    path.chmod(0o644)
+    path.write_text("{}")
+    assert "fetchNews" in write_overrides(tmp_path).read_text()

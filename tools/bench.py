@@ -11,8 +11,8 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 
 def load(path):
-    """A module from its file, with the folder of tests importable as pytest has it."""
-    sys.path[:0] = [str(TESTS), str(TESTS.parent)]
+    """A module from its file, with the folders of tests importable as pytest has them."""
+    sys.path[:0] = [str(TESTS), str(TESTS / "browser"), str(TESTS.parent)]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -143,7 +143,7 @@ claim(f"below the start's 2/L all {drops.size} steps lowered the loss", (drops <
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Point out that 2/L was measured at the start. Along these runs the curvature changes: at η = 20 it falls, at η = 1 it
-# first rises by a third. A network does
+# rises first. A network does
 # the opposite, and that is the surprise in the section on convergence.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

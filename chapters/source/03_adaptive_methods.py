@@ -933,7 +933,7 @@ check("03.first_adamw", first_adamw)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 5: rescue Adam (experiment)
 #
-# On Reddi's problem Adam with β₂ = 0.99 drifts the wrong way: after 20 periods its mean is still −0.11, and rising. Choose β₂ (β₁ = 0.9, η = 0.5/√t, from x = 0) so that its mean over
+# On Reddi's problem Adam with β₂ = 0.99 drifts the wrong way, as you saw. Choose β₂ (β₁ = 0.9, η = 0.5/√t, from x = 0) so that its mean over
 # the last of 20 periods is below −0.5. No AMSGrad!
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
