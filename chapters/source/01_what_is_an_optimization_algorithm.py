@@ -790,8 +790,9 @@ noisy = {name: np.stack([r[name] for r in noisy_runs]) for name in noisy_runs[0]
 
 # %% slideshow={"slide_type": "skip"}
 peak, final = noisy["test"].max(1), noisy["test"][:, -1]
-claim(f"trained with 40 % wrong labels, the test accuracy peaks at {peak.min():.2f} or more, after epoch {noisy['test'].argmax(1)}", peak.min() > 0.8)
-claim(f"after {EPOCHS} epochs it has fallen to {final.round(2)}: at least {min(peak - final):.2f} lower, 3 of 3 seeds", min(peak - final) > 0.12)
+claim(f"trained with 40 % wrong labels, the test accuracy peaks at {peak.min():.2f} or more, after epoch {noisy['test'].argmax(1)}", peak.min() > 0.85)
+claim(f"after {EPOCHS} epochs it has fallen to {final.round(2)}: at least {min(peak - final):.2f} lower, 3 of 3 seeds",
+      min(peak - final) > 0.12 and final.max() < 0.75)
 claim(f"meanwhile the training loss fell to {noisy['loss'][:, -1].round(2)}, less than half of its highest value", np.all(noisy["loss"][:, -1] < 0.5 * noisy["loss"].max(1)))
 
 # %% slideshow={"slide_type": "subslide"}

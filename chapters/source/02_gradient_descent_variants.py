@@ -536,7 +536,7 @@ predicted = theory.noise_floor(rates, λ, np.diag(Q.T @ C @ Q) / 8)  # batches o
 fig, ax = theme.figure(9, 3.5)
 ax.plot(np.tile(rates, len(floors)), floors.ravel(), "o", color=theme.color("SGD"), label="measured: one dot per seed")
 ax.plot(rates, predicted, color=theme.MUTED, label=r"predicted: $\sum_i \eta c_i / 2(2 - \eta\lambda_i)$")
-ax.plot(rates, rates * np.trace(C) / 32, "--", color=theme.BAD, lw=1.3, label=r"small rates: $\eta\,$tr$\,C/4B$")
+ax.plot(rates, rates * np.trace(C) / (4 * 8), "--", color=theme.BAD, lw=1.3, label=r"small rates: $\eta\,$tr$\,C/4B$")
 ax.set(xscale="log", yscale="log", xlabel="learning rate η", ylabel="excess loss it settles at",
        title="linear regression on 331 patients, B = 8: the floor is proportional to the rate")
 ax.legend()
