@@ -81,9 +81,9 @@ def test(options, extra):
     tests = [item for item in files if item not in notebooks]
     if not files:
         tests = ["tests"]
-        notebooks = sorted(path.relative_to(ROOT).as_posix() for path in CHAPTERS.glob("*.ipynb"))
-    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "--dist=loadscope"]
-    nbval += ["-p", "tests.notebook_times"]
+        notebooks = sorted((path.relative_to(ROOT).as_posix() for path in CHAPTERS.glob("*.ipynb")), reverse=True)
+    nbval = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "-p", "tests.notebook_times"]
+    nbval += ["--dist=loadscope", "--no-loadscope-reorder"]       # the late chapters, the longest, first
     stages = [] if files else [("style", ["ruff", "check", "--quiet"], {})]
     if tests:
         stages.append(("tests", ["pytest", "-q", "-n2", "-m", "not browser", *tests, *extra], ONE_THREAD))

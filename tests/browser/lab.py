@@ -102,11 +102,7 @@ class Lab:
         """Move one control as a reader does; returns whether the pixels of the figure followed."""
         bring_up(figure, name)
         before = self.settle(figure)
-        for act in acts(figure, name):
-            act()
-            if self.follows(figure, before):
-                return True
-        return False
+        return any(act() and self.follows(figure, before) for act in acts(figure, name))
 
     def follows(self, figure, before, timeout=10):
         """Whether a figure comes to show something else than the fingerprint `before`; waits for it."""
@@ -132,20 +128,28 @@ def bring_up(figure, name):
 
 
 def acts(figure, name):
-    """What a reader may do to a control, from the usual to the last resort."""
+    """What a reader may do to a control, from the usual to the last resort; each tells whether the control moved."""
     node = figure.locator(f"[data-control={name}]").first
     node.scroll_into_view_if_needed()
     kind = node.evaluate("n => (n.querySelector('input, select') ?? n).type ?? n.className")
     page = figure.page
 
     def slide(*fractions):
-        box = node.locator("input").bounding_box()
+        slider = node.locator("input")
+        box, before = slider.bounding_box(), slider.input_value()
         y = box["y"] + box["height"] / 2
         page.mouse.move(box["x"] + box["width"] * fractions[0], y)
         page.mouse.down()
         for u in fractions[1:]:
             page.mouse.move(box["x"] + box["width"] * u, y, steps=4)
         page.mouse.up()
+        return slider.input_value() != before
+
+    def choose(label):
+        menu = node.locator("select")
+        before = menu.input_value()
+        menu.select_option(label)
+        return menu.input_value() != before
 
     def move():
         box = node.bounding_box()
@@ -153,17 +157,19 @@ def acts(figure, name):
         page.mouse.down()
         page.mouse.move(box["x"] + 25, box["y"] + 35, steps=4)
         page.mouse.up()
+        return True
 
+    click = lambda button: button.click() is None
+    press = lambda key: node.press(key) is None
     if kind == "range":
         return [lambda: slide(0.5, 0.2), lambda: slide(0.2, 0.8), lambda: slide(0.8, 0.02), lambda: slide(0.1, 0.98)]
     if kind.startswith("select"):
-        options = node.locator("option").all_text_contents()
-        return [lambda label=label: node.locator("select").select_option(label) for label in reversed(options)]
+        return [lambda label=label: choose(label) for label in reversed(node.locator("option").all_text_contents())]
     if kind == "checkbox":
-        return [lambda: node.locator("input").click()]
+        return [lambda: click(node.locator("input"))]
     if "live-wide" in kind:
-        return [chip.click for chip in node.locator("button").all()]
-    return [move, lambda: node.press("ArrowLeft"), lambda: node.press("ArrowDown")]
+        return [lambda chip=chip: click(chip) for chip in node.locator("button").all()]
+    return [move, lambda: press("ArrowLeft"), lambda: press("ArrowDown")]
 
 
 def canvas_pixels(figure):
