@@ -455,9 +455,12 @@ show(fig, alt="Histogram of staleness: the fast workers' gradients are a few upd
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### How old may a gradient be?
 #
-# Along an eigenvector with curvature $\lambda$: $x_{t+1} = x_t - \eta\lambda\, x_{t-\tau}$. Try $x_t = z^t$: $\;z^{\tau+1} = z^\tau - \eta\lambda$. It grows as soon as a root leaves
-# the unit circle. Put $z = e^{i\theta}$: $\;\eta\lambda = e^{i\tau\theta}(1 - e^{i\theta}) = 2\sin\tfrac\theta2\; e^{i(\tau\theta + \theta/2 - \pi/2)}$.
-# It must be real and positive. As $\eta$ grows this happens first at $\theta(\tau + \tfrac12) = \tfrac\pi2$, so stability needs
+# Along an eigenvector with curvature $\lambda$: $x_{t+1} = x_t - \eta\lambda\, x_{t-\tau}$. Try $x_t = z^t$ and find
+# $z^{\tau+1} = z^\tau - \eta\lambda$. It grows as soon as a root leaves the unit circle. There $z = e^{i\theta}$, so
+#
+# $$ \eta\lambda = e^{i\tau\theta}(1 - e^{i\theta}) = 2\sin\tfrac\theta2\; e^{i(\tau\theta + \theta/2 - \pi/2)}. $$
+#
+# It must be real and positive. As $\eta$ grows this happens first at $\theta(\tau + \tfrac12) = \tfrac\pi2$: stability needs
 #
 # $$ \eta\lambda < 2\sin\frac{\pi}{4\tau+2} \approx \frac{\pi}{2\tau + 1}. $$
 #
