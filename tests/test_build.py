@@ -1,4 +1,6 @@
 """The build of notebooks, end to end on a chapter made up here, and every source in step with its notebook."""
+import shutil
+
 import nbformat
 import pytest
 
@@ -192,6 +194,16 @@ def test_sync_brings_an_edited_notebook_back(chapter):
     nbformat.write(notebook, path)
     assert build.sync(path) == ["01_made_up.ipynb, cell 5: an exercise was edited; change 01_made_up.py by hand"]
     assert "return (kappa - 1) / total" in source.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("source", build.sources([]), ids=lambda source: source.stem)
+def test_a_chapter_nobody_edited_comes_back_as_it_was(tmp_path, source):
+    """To the byte: an instructor's difference shows what the instructor changed, and nothing else."""
+    (tmp_path / "source").mkdir()
+    shutil.copy(source, tmp_path / "source")
+    shutil.copy(build.target(source), tmp_path)
+    assert build.sync(tmp_path / build.target(source).name) == []
+    assert (tmp_path / "source" / source.name).read_bytes() == source.read_bytes()
 
 
 def test_chapters_are_named_by_number_name_or_path(chapter, capsys, monkeypatch):

@@ -290,7 +290,8 @@ def sync(path):
                 notes.append(f"{path.name}, cell {number}: an exercise was edited; change {source.name} by hand")
         else:
             cell.source = edited.source
-        cell.metadata = nbformat.from_dict(kept_metadata(edited))
+        if kept_metadata(cell) != (metadata := kept_metadata(edited)):    # else they stay in the order of the source
+            cell.metadata = nbformat.from_dict(metadata)
         cells.append(cell)
     original.cells = cells
     old = source.read_text(encoding="utf-8")

@@ -493,5 +493,5 @@ def main(arguments, command, about, things, folder, build):
     except OSError as error:
         print(f"cannot write to {options.to}: {error.strerror or error}")
         return True
-    print(f"{len(written)} {things} in {options.to} after {time.perf_counter() - start:.0f} s")
+    print(f"{things} written to {options.to}: {len(written)}, after {time.perf_counter() - start:.0f} s")
     return False
