@@ -85,10 +85,9 @@ def test_a_rank_that_is_killed_is_named():
 
 
 def test_a_rank_that_hangs_ends_with_the_timeout():
-    start = time.time()
     with pytest.raises(WorkerError, match="^no result within 12 s: the workers were ended"):
         launch("hangs", timeout=12)
-    assert time.time() - start < 12 + 30  # the timeout and a grace on a busy machine
+    assert strays(os.getpid()) == []
 
 
 def test_an_interrupt_leaves_nothing_running(tmp_path):

@@ -53,7 +53,7 @@ def answers(figure, name):
     """Whether the pixels follow when a reader moves a control: 2 s at most for each of the ways to move it."""
     for act in acts(figure, name):
         before = pixels(figure)
-        if not act():
+        if act() is False:
             continue
         for _ in range(20):
             if pixels(figure) != before:

@@ -102,7 +102,7 @@ class Lab:
         """Move one control as a reader does; returns whether the pixels of the figure followed."""
         bring_up(figure, name)
         before = self.settle(figure)
-        return any(act() and self.follows(figure, before) for act in acts(figure, name))
+        return any(act() is not False and self.follows(figure, before) for act in acts(figure, name))
 
     def follows(self, figure, before, timeout=10):
         """Whether a figure comes to show something else than the fingerprint `before`; waits for it."""
@@ -128,7 +128,7 @@ def bring_up(figure, name):
 
 
 def acts(figure, name):
-    """What a reader may do to a control, from the usual to the last resort; each tells whether the control moved."""
+    """What a reader may do to a control, from the usual to the last resort. False: the control stayed."""
     node = figure.locator(f"[data-control={name}]").first
     node.scroll_into_view_if_needed()
     kind = node.evaluate("n => (n.querySelector('input, select') ?? n).type ?? n.className")
@@ -157,19 +157,16 @@ def acts(figure, name):
         page.mouse.down()
         page.mouse.move(box["x"] + 25, box["y"] + 35, steps=4)
         page.mouse.up()
-        return True
 
-    click = lambda button: button.click() is None
-    press = lambda key: node.press(key) is None
     if kind == "range":
         return [lambda: slide(0.5, 0.2), lambda: slide(0.2, 0.8), lambda: slide(0.8, 0.02), lambda: slide(0.1, 0.98)]
     if kind.startswith("select"):
         return [lambda label=label: choose(label) for label in reversed(node.locator("option").all_text_contents())]
     if kind == "checkbox":
-        return [lambda: click(node.locator("input"))]
+        return [node.locator("input").click]
     if "live-wide" in kind:
-        return [lambda chip=chip: click(chip) for chip in node.locator("button").all()]
-    return [move, lambda: press("ArrowLeft"), lambda: press("ArrowDown")]
+        return [chip.click for chip in node.locator("button").all()]
+    return [move, lambda: node.press("ArrowLeft"), lambda: node.press("ArrowDown")]
 
 
 def canvas_pixels(figure):
