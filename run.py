@@ -88,7 +88,8 @@ def test(options, extra):
     if tests:
         stages.append(("tests", ["pytest", "-q", "-n2", "-m", "not browser", *tests, *extra], ONE_THREAD))
     if notebooks:
-        stages.append(("notebooks", ["pytest", "-q", "-n2", *nbval, *notebooks, *extra], ONE_THREAD))
+        stages.append(("notebooks", ["pytest", "-q", "-n2", *nbval, *notebooks, *extra],
+                       {"CLAIMS": "strict", **ONE_THREAD}))
     if tests:
         browser = ["-n2", "-rs", "-m", "browser", *(tests if files else ["tests/browser"])]
         stages.append(("browser", ["pytest", "-q", *browser, *extra], {}))

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.func import grad, jacrev, vjp, vmap
 
+from . import chance
 from .oracles import Wrapper
 
 # ---- The Hessian -------------------------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ class Curved(Wrapper):
         finally:
             for hook in hooks:
                 hook.remove()
-        draw = torch.Generator().manual_seed(1_000_003 * self.seed + self.t)
+        draw = chance.generator(1_000_003 * self.seed + self.t)
         labels = torch.multinomial(z.detach().softmax(-1), 1, generator=draw)[:, 0]
         loss = nn.functional.cross_entropy(z, labels, reduction="sum")
         gradients = torch.autograd.grad(loss, [out for _, out in seen])
@@ -160,7 +161,7 @@ def power_iteration(product, v, tol=1e-3, max_iter=100):
 
 def sharpness(f, x, v=None, tol=1e-3, max_iter=100):
     """The largest eigenvalue of the Hessian at x and its eigenvector; pass the last eigenvector as v to follow it."""
-    v = np.random.default_rng(0).standard_normal(f.dim) if v is None else v
+    v = chance.rng(0).standard_normal(f.dim) if v is None else v
     return power_iteration(lambda u: hvp(f, x, u), v, tol, max_iter)
 
 
@@ -187,7 +188,7 @@ def lanczos(product, v, steps):
 
 def top_eigenvalues(product, d, k=5, steps=80, seed=0):
     """The k largest eigenvalues, descending, and their unit eigenvectors (d, k), from `steps` products."""
-    T, V = lanczos(product, np.random.default_rng(seed).standard_normal(d), steps)
+    T, V = lanczos(product, chance.rng(seed).standard_normal(d), steps)
     λ, Q = np.linalg.eigh(T)
     return λ[::-1][:k], V @ Q[:, ::-1][:, :k]
 
@@ -198,7 +199,7 @@ def spectral_density(product, d, steps=60, probes=4, seed=0):
     Each random probe v sees the eigenvalues through (vᵀqᵢ)²; the nodes and weights of its Lanczos matrix are the Gauss
     quadrature of that measure (Golub & Welsch 1969; for networks Ghorbani, Krishnan & Xiao 2019).
     """
-    rng, nodes, weights = np.random.default_rng(seed), [], []
+    rng, nodes, weights = chance.rng(seed), [], []
     for _ in range(probes):
         λ, Q = np.linalg.eigh(lanczos(product, rng.standard_normal(d), steps)[0])
         nodes.append(λ)
@@ -221,7 +222,7 @@ def filter_normalised(f, x, seed=0):
     Rescaling a layer up and the next one down changes no output of a ReLU network, but would change what a plain random
     direction shows. A filter is a row of a layer's weights; biases and other vectors do not move.
     """
-    draw = torch.Generator().manual_seed(seed)
+    draw = chance.generator(seed)
     parts = []
     for θ in f.tensors(f.tensor(x)).values():
         if θ.ndim < 2:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import chance
+
 Array = np.ndarray
 FOLDER = Path(__file__).parent / "data"
 SHA256 = {
@@ -83,7 +85,7 @@ def _split(x, y, seed, test, standardize, names, image, source) -> Split:
         raise ValueError(f"test must be a share between 0 and 1, got {test!r}")
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed must be an integer >= 0, got {seed!r}")
-    random = np.random.default_rng(seed)
+    random = chance.rng(seed)
     labels = y if y.dtype.kind in "iu" else np.zeros(len(y), dtype=int)
     held_out = np.zeros(len(y), dtype=bool)
     for label in np.unique(labels):

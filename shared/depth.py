@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from . import chance
 from .networks import ACTIVATIONS
 
 NORMS = {  # batch norm keeps running averages only if asked: without them, vmap can batch networks
@@ -52,7 +53,7 @@ def deep(inputs, width, depth, outputs, *, activation="tanh", init="xavier", gai
             raise ValueError(f"deep: unknown {name} {value!r}; choose from {', '.join(accepted)}")
     if depth < 1:
         raise ValueError(f"deep: depth must be at least 1, got {depth}")
-    torch.manual_seed(seed)
+    torch.manual_seed(chance.integer(seed))
     sizes = [inputs] + [width] * depth
     layers = [Layer(a, b, activation, norm, residual, dropout, running) for a, b in zip(sizes, sizes[1:])]
     model = nn.Sequential(*layers, nn.Linear(width, outputs)).to(dtype)
@@ -77,7 +78,7 @@ def initialise(model, scheme, gain=1.0, *, seed=0, data=None):
         raise ValueError("initialise: lsuv measures activations, so it needs data=inputs")
     if scheme == "torch":
         return model
-    generator = torch.Generator().manual_seed(seed)
+    generator = chance.generator(seed)
     for layer in linears(model):
         W = layer.weight
         if scheme == "constant":
@@ -194,7 +195,7 @@ def train(model, inputs, targets, optimizer, steps, *, batch_size=50, loss=nn.fu
     x, y = as_tensors(model, inputs, targets)
     if not 1 <= batch_size <= len(x):
         raise ValueError(f"train: batch_size must lie in [1, {len(x)}], got {batch_size}")
-    generator, losses = torch.Generator().manual_seed(seed), np.full(steps, np.nan)
+    generator, losses = chance.generator(seed), np.full(steps, np.nan)
     model.train()
     for t in range(steps):
         rows = torch.randperm(len(x), generator=generator)[:batch_size]

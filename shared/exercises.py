@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from . import chance
+
 BANK = "shared.exercise_bank"
 REGISTRY: dict[str, "Exercise"] = {}
 
@@ -91,7 +93,7 @@ class Function(Exercise):
     def judge(self, answer):
         if not callable(answer):
             raise Wrong(f"a function is expected, this is {_show(answer)}. Give its name, without brackets.")
-        rng = np.random.default_rng(0)
+        rng = chance.rng(0)
         cases = [self.cases(rng) for _ in range(self.trials)]
         if self.call is None:
             _check_signature(answer, cases[0])

@@ -3,6 +3,8 @@
 import inspect
 import textwrap
 
+from .claims import claim  # noqa: F401  (chapters import it from here)
+
 
 def show(thing, alt=None):
     """Show a figure (with its alt text), or the source of a rule, class or function as it runs.
@@ -23,13 +25,3 @@ def show(thing, alt=None):
     data = {"image/png": theme.png(thing, scale=1.6), "text/plain": f"Figure: {alt}"}
     width, height = (round(side * theme.DPI) for side in thing.get_size_inches())
     display(data, raw=True, metadata={"image/png": {"alt": alt, "width": width, "height": height}})
-
-
-def claim(sentence, holds):
-    """State what was measured, and stop the notebook if it does not hold.
-
-    >>> claim(f"gradient descent needed {87} steps, fewer than 100", 87 < 100)
-    ✓ gradient descent needed 87 steps, fewer than 100
-    """
-    assert holds, f"this claim does not hold here: {sentence}"
-    print(f"✓ {sentence}")

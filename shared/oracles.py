@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from . import chance
+
 
 @dataclass(frozen=True)
 class Wrapper:
@@ -75,7 +77,7 @@ class Noisy(Wrapper):
         return replace(self, f=self.f.at(t), t=t)
 
     def grad(self, x):
-        noise = np.random.default_rng((self.seed, self.t)).standard_normal(np.shape(x))
+        noise = chance.rng((self.seed, self.t)).standard_normal(np.shape(x))
         return self.f.grad(x) + self.sigma * noise
 
 
@@ -157,7 +159,7 @@ class Remembered(Wrapper):
 
 @lru_cache(maxsize=64)
 def _shuffled(n, seed, epoch):
-    order = np.random.default_rng((seed, epoch)).permutation(n)
+    order = chance.rng((seed, epoch)).permutation(n)
     order.flags.writeable = False
     return order
 
@@ -185,7 +187,7 @@ class MiniBatch(Wrapper):
     def indices(self, t):
         """The terms of step t = 1, 2, ...: integer array (batch_size,)."""
         if self.replacement:
-            return np.random.default_rng((self.seed, t)).integers(self.f.n, size=self.batch_size)
+            return chance.rng((self.seed, t)).integers(self.f.n, size=self.batch_size)
         epoch, i = divmod(t - 1, self.steps_per_epoch)
         return _shuffled(self.f.n, self.seed, epoch)[i * self.batch_size : (i + 1) * self.batch_size]
 

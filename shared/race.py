@@ -11,6 +11,7 @@ from itertools import islice
 
 import numpy as np
 
+from . import chance
 from .descent import iterates
 
 
@@ -80,7 +81,7 @@ class Race:
 
         Each draw tries `budget` random settings with one seed, keeps the best, and reports it with another seed.
         """
-        out, rng = {}, np.random.default_rng(seed)
+        out, rng = {}, chance.rng(seed)
         for name, table in self.scores.items():
             trials, seeds = table.shape
             if not 1 <= budget <= trials or seeds < 2:
@@ -112,6 +113,6 @@ def race(entries, problem, score, steps, trials=16, seeds=(0, 1, 2), seed=0):
     """
     settings, table = {}, {}
     for name, entry in entries.items():
-        settings[name] = entry.settings(trials, np.random.default_rng(seed))
+        settings[name] = entry.settings(trials, chance.rng(seed))
         table[name] = scores(entry, settings[name], problem, score, steps, seeds)
     return Race(settings, table)

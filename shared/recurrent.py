@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from . import chance
 from .problems import cross_entropy
 
 Array = np.ndarray
@@ -266,7 +267,7 @@ class Reader:
         x = np.zeros((len(seeds), self.dim))
         W, U, b, _, V, _ = self.tensors(x)
         for i, seed in enumerate(seeds):
-            rng = np.random.default_rng(seed)
+            rng = chance.rng(seed)
             W[i], V[i] = rng.standard_normal(W[i].shape) / d**0.5, rng.standard_normal(V[i].shape) / m**0.5
             U[i] = radius * np.linalg.qr(rng.standard_normal((G, m, m)))[0].reshape(G * m, m)
         if gate is not None:
@@ -285,7 +286,7 @@ class Reader:
         return hs[-1] @ V.mT + a[..., None, :], (Weights(*θ), V, hs, tape)
 
     def batch(self, x):
-        rng = np.random.default_rng((self.seed, self.t))
+        rng = chance.rng((self.seed, self.t))
         return self.task.sample(rng, (*np.shape(x)[:-1], self.batch_size))
 
     def __call__(self, x):

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from . import chance
+
 
 class TinyTransformer(nn.Module):
     """Words (n, length) -> logits of the next word (n, size, length): embedding, causal attention, two layers, softmax.
@@ -12,7 +14,7 @@ class TinyTransformer(nn.Module):
 
     def __init__(self, size, width=24, length=12, seed=0):
         super().__init__()
-        torch.manual_seed(seed)
+        torch.manual_seed(chance.integer(seed))
         self.word, self.place = nn.Embedding(size, width), nn.Parameter(0.1 * torch.randn(length, width))
         nn.init.normal_(self.word.weight, std=0.1)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from . import chance
+
 POOLING = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
 
 
@@ -16,7 +18,7 @@ def cnn(side, channels=8, kernel=3, depth=2, pooling="max", seed=0):
         raise ValueError(f"cnn: unknown pooling {pooling!r}; choose from {', '.join(POOLING)}, stride")
     if side < 2**depth:
         raise ValueError(f"cnn: {side} pixels cannot be halved {depth} times")
-    torch.manual_seed(seed)
+    torch.manual_seed(chance.integer(seed))
     layers, into = [nn.Unflatten(1, (1, side, side))], 1
     for out in channels * 2 ** np.arange(depth):
         strided = pooling == "stride"
@@ -49,7 +51,7 @@ class ConvStack(nn.Module):
 
     def __init__(self, depth, channels=6, shortcuts=False, seed=0):
         super().__init__()
-        torch.manual_seed(seed)
+        torch.manual_seed(chance.integer(seed))
         self.shortcuts = float(shortcuts)
         self.first = nn.Conv2d(1, channels, 3, stride=2, padding=1)
         self.layers = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))

@@ -41,7 +41,7 @@ import torch
 from IPython.display import Markdown
 from torch.nn.functional import cross_entropy
 
-from shared import course, data, landscapes, plots, theme
+from shared import chance, course, data, landscapes, plots, theme
 from shared.descent import iterates, run
 from shared.exercises import check
 from shared.explorers import basins, descent, tuning
@@ -228,7 +228,7 @@ right.set(title="the accuracy is a staircase", xlabel="$t$ in $x - t\\,g$", ylab
 show(fig, alt="Along the negative gradient the loss is a smooth curve, the accuracy moves in stairs.")
 
 # %% slideshow={"slide_type": "skip"}
-rng = np.random.default_rng(0)
+rng = chance.rng(0)
 nudged = f.start + 1e-7 * rng.standard_normal((100, f.dim))
 loss_moved = np.mean(f(nudged) != f(f.start))
 accuracy_moved = np.mean([f.accuracy(x, f.inputs, f.targets) != accuracy_on_line[0] for x in nudged])
@@ -271,7 +271,7 @@ moments = {}                                              # (moment, seed) -> ch
 for seed in range(3):
     f = network(seed)
     for moment, x in zip(("at initialisation", "in mid-training"), run(SGD(0.5), f, f.start, 30, every=30)):
-        moments[moment, seed] = gains(f, x, r=0.03, rng=np.random.default_rng(seed))
+        moments[moment, seed] = gains(f, x, r=0.03, rng=chance.rng(seed))
 edge = min(steepest / random.min() for random, steepest in moments.values())
 helpful = [np.mean(random < 0) for random, _ in moments.values()]
 claim(f"{min(helpful):.0%} to {max(helpful):.0%} of the random directions go down", 0.25 < min(helpful) and max(helpful) < 0.75)
@@ -309,7 +309,7 @@ dims, ratio = [], np.empty((3, len(widths)))              # (seeds, widths)
 for j, hidden in enumerate(widths):
     for seed in range(3):
         f = network(seed, hidden, examples=slice(300))
-        random, steepest = gains(f, f.start, r=0.01, rng=np.random.default_rng(10 + seed))
+        random, steepest = gains(f, f.start, r=0.01, rng=chance.rng(10 + seed))
         ratio[seed, j] = random.min() / steepest
     dims.append(f.dim)
 slope = np.polyfit(np.log(dims), np.log(ratio).mean(0), 1)[0]
@@ -557,7 +557,7 @@ claim(f"after 1,000 steps the smallest ‖g‖² is {best[-1]:.1e}, the bound al
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
-starts = 3 * np.random.default_rng(0).standard_normal((20, logistic.dim))
+starts = 3 * chance.rng(0).standard_normal((20, logistic.dim))
 ends = run(SGD(1 / L), logistic, starts, 4000, every=4000)[-1]
 spread = [np.ptp(x, axis=0).max() for x in (starts, ends)]
 claim(f"logistic regression: 20 starts up to {spread[0]:.0f} apart in a coordinate end within {spread[1]:.0e}", spread[1] < 1e-3 * spread[0])
@@ -775,7 +775,7 @@ def mislabel(y, share, rng):
 EPOCHS, N = 60, 1000
 noisy_runs = []
 for seed in range(3):
-    rng = np.random.default_rng(seed)
+    rng = chance.rng(seed)
     y, y_valid = mislabel(digits.y_train[:N], 0.4, rng), mislabel(digits.y_train[N:], 0.4, rng)
     f = NetworkOracle(mlp(64, 256, 10, seed=seed, dtype=torch.float32), cross_entropy, digits.x_train[:N], y)
     valid = NetworkOracle(f.model, cross_entropy, digits.x_train[N:], y_valid)

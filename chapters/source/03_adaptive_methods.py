@@ -38,7 +38,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from shared import data, landscapes, language, plots, race, theme
+from shared import chance, data, landscapes, language, plots, race, theme
 from shared.counterexamples import Reddi, projected
 from shared.descent import grid, iterates, run
 from shared.exercises import check
@@ -424,7 +424,7 @@ images = Softmax(mnist.x_train[:1000], mnist.y_train[:1000])
 
 def dead_weights(rule, seed):
     """Weights of the dead pixels, as shares of their start: (steps + 1, λ, weights)."""
-    w0 = 0.05 * np.random.default_rng(seed).standard_normal(images.dim)
+    w0 = 0.05 * chance.rng(seed).standard_normal(images.dim)
     w = run(rule, MiniBatch(images, 64, seed), w0, K, every=20)
     here = np.repeat(dead, images.classes)
     return w[..., here] / w0[here]
@@ -493,7 +493,7 @@ family = {"Adam": Adam(0.01), "Adamax": Adamax(0.02), "NAdam": NAdam(0.01), "RAd
           "Adafactor": Adafactor(0.05, shape=(64, 10))}
 reached = {}
 for m, rule in family.items():
-    start = 0.1 * np.random.default_rng(0).standard_normal((3, softmax.dim))
+    start = 0.1 * chance.rng(0).standard_normal((3, softmax.dim))
     loss = softmax(run(rule, MiniBatch(softmax, 64, 0), start, 300, every=10)).T
     plots.band(right, loss, m, x=np.arange(0, 301, 10))
     reached[m] = loss[:, -1].max()
@@ -760,7 +760,7 @@ claim(f"Adam: η itself is constant within {np.ptp(needs['Adam']) / needs['Adam'
 # With ε, which hardly matters here. With β₁, which does matter, the grid is as good or a little better.</details>
 
 # %% slideshow={"slide_type": "-"}
-rosen, rng, N = landscapes.rosenbrock(), np.random.default_rng(0), 200
+rosen, rng, N = landscapes.rosenbrock(), chance.rng(0), 200
 cells = np.stack(np.meshgrid(range(4), range(4), indexing="ij")).reshape(2, 16)
 shares = {"grid": (cells + rng.uniform(size=(N, 2, 1))) / 4, "random": rng.uniform(size=(N, 2, 16))}    # (searches, 2, trials)
 lr_range = race.Range(1e-4, 1, log=True)

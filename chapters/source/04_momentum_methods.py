@@ -38,7 +38,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from shared import curvature, data, plots, theme, theory
+from shared import chance, curvature, data, plots, theme, theory
 from shared.descent import iterates, run
 from shared.exercises import check
 from shared.explorers import damping, descent, nesterov
@@ -558,7 +558,7 @@ show(Lion)
 
 # %% slideshow={"slide_type": "-"}
 moves = np.abs(np.diff(run(Lion(1e-3, weight_decay=0.0), logistic, np.ones(30), 50), axis=0))
-starts = np.random.default_rng(0).standard_normal((20, 30))
+starts = chance.rng(0).standard_normal((20, 30))
 lowest = logistic(run(Nesterov(0.29, 0.9), logistic, np.zeros(30), 1500)[-1])     # 0.29: about 1/L; a long run gives the minimum
 took = [np.median((logistic(run(rule, logistic, starts, 250)) - lowest > 1e-2).sum(0)) for rule in (Adam(0.1), NAdam(0.1))]
 claim(f"every coordinate of every Lion step is η: {moves.min():.4f} to {moves.max():.4f}", np.allclose(moves, 1e-3))
@@ -576,7 +576,7 @@ show(SAM)
 # %% slideshow={"slide_type": "skip"}
 def noisy_digits(seed, n=500, wrong=0.4):
     """A small tanh network on n digits, a share `wrong` of whose labels are drawn at random."""
-    random, y = np.random.default_rng(seed), digits.y_train[:n].copy()
+    random, y = chance.rng(seed), digits.y_train[:n].copy()
     flip = random.random(n) < wrong
     y[flip] = random.integers(0, 10, flip.sum())
     net = mlp(64, 32, 10, activation="tanh", seed=seed, dtype=torch.float32)
@@ -655,7 +655,7 @@ show(Muon)
 # %% slideshow={"slide_type": "skip"}
 def train(method, lr, steps, seed):
     """Train on MNIST; the loss on the whole training set and the processor seconds of the fastest step."""
-    net, random = mlp(784, 128, 128, 10, seed=seed, dtype=torch.float32), torch.Generator().manual_seed(seed)
+    net, random = mlp(784, 128, 128, 10, seed=seed, dtype=torch.float32), chance.generator(seed)
     falling, weights = lambda k: lr * (1 - k / steps), [p for p in net.parameters() if p.ndim == 2]
     biases = {"params": [p for p in net.parameters() if p.ndim == 1], "rule": AdamW(1e-3)}
     muon = Muon(falling, weight_decay=0.0)

@@ -40,7 +40,7 @@ import torch
 from IPython.display import Markdown, display
 from torch.nn.functional import cross_entropy
 
-from shared import curvature, data, plots, theme
+from shared import chance, curvature, data, plots, theme
 from shared.descent import iterates, run
 from shared.exercises import check
 from shared.explorers import newton, quasi_newton, spectrum
@@ -175,7 +175,7 @@ claim(f"on u⁴ every Newton step multiplies the error by {u[1] / u[0]:.4f}, for
 # The path is the same path, seen through $A$. Chapter 3's per-coordinate methods could rescale axes. This one undoes *any* linear map.
 
 # %% slideshow={"slide_type": "-"}
-rng = np.random.default_rng(0)
+rng = chance.rng(0)
 A = rng.standard_normal((31, 31)) * np.geomspace(1, 30, 31)
 mixed = Logistic(logistic.X @ A, logistic.y)                          # the same tumours in other units (no penalty)
 plain = Logistic(logistic.X, logistic.y)
@@ -361,7 +361,7 @@ def keeps_its_word(f, x, p, c2=0.9):
     scipys = scipy.optimize.line_search(f, f.grad, x, p, c2=c2)[0]
     return (ours.f <= f(x) + 1e-4 * ours.alpha * slope and abs(ours.grad @ p) <= c2 * abs(slope)), scipys is not None
 
-points = np.random.default_rng(0).uniform(-2, 2, (100, 2))
+points = chance.rng(0).uniform(-2, 2, (100, 2))
 kept = np.array([keeps_its_word(valley, x, -valley.grad(x) / np.linalg.norm(valley.grad(x))) for x in points])
 claim(f"our search kept both conditions from {kept[:, 0].sum()} of 100 points; SciPy found a step from {kept[:, 1].sum()}", kept.all())
 
@@ -569,11 +569,11 @@ claim(f"gradients give {np.log10(min(off[0]) / min(off[1])):.1f} more digits", m
 show(curvature.hvp)
 
 # %% slideshow={"slide_type": "-"}
-v = np.random.default_rng(0).standard_normal(net.dim)
+v = chance.rng(0).standard_normal(net.dim)
 wrong = np.abs(curvature.hvp(net, trained, v) - H @ v).max()
 claim(f"H v agrees with the full Hessian to {wrong:.0e}", wrong < 1e-12)
 wide = NetworkOracle(mlp(64, 128, 10, activation="tanh"), cross_entropy, digits.x_train, digits.y_train)
-direction = np.random.default_rng(0).standard_normal(wide.dim)
+direction = chance.rng(0).standard_normal(wide.dim)
 def seconds(action, times=15):
     """The fastest of several runs, in seconds of processor time."""
     marks = []

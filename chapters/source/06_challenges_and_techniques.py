@@ -37,7 +37,7 @@ from matplotlib.colors import TwoSlopeNorm
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from shared import data, landscapes, plots, theme, theory
+from shared import chance, data, landscapes, plots, theme, theory
 from shared.depth import accuracy, deep, flow, initialise, linears, per_layer, thermometer, train
 from shared.descent import run
 from shared.exercises import check
@@ -361,7 +361,7 @@ def warmth(lr, steps=150, seed=0):
     """The ratios of all layers at each step, and the losses: (steps, layers), (steps,)."""
     net, readings, losses = deep(64, 64, 4, 10, activation="relu", init="he", seed=seed), [], []
     optimizer = torch.optim.Adam(net.parameters(), lr)
-    inputs, targets, generator = torch.tensor(X, dtype=torch.float32), torch.tensor(Y), torch.Generator().manual_seed(seed)
+    inputs, targets, generator = torch.tensor(X, dtype=torch.float32), torch.tensor(Y), chance.generator(seed)
     for _ in range(steps):
         rows = torch.randperm(1000, generator=generator)[:50]
         optimizer.zero_grad()
@@ -558,7 +558,7 @@ class Recurrent(nn.Module):
     """h ← relu(R h + a x), 32 units; says the next value."""
     def __init__(self, radius, seed, n=32):
         super().__init__()
-        torch.manual_seed(seed)
+        torch.manual_seed(chance.integer(seed))
         self.read, self.recur, self.say = nn.Linear(1, n), nn.Linear(n, n), nn.Linear(n, 1)
         R = torch.randn(n, n)
         self.recur.weight.data = R * radius / torch.linalg.eigvals(R).abs().max()
@@ -689,7 +689,7 @@ f = landscapes.quadratic(kappa=100)
 eigenvalues, λ = np.linalg.eigvalsh(f.hess(f.start)), 1.0
 steps = [int(np.ceil(np.log(1e-6) / np.log(theory.best_contraction((eigenvalues[-1] + add) / (eigenvalues[0] + add))))) for add in (0, λ)]
 claim(f"steps to shrink the error by 10⁶ at κ = 100, by the rate of chapter 2: {steps[0]} without decay, {steps[1]} with λ = 1", steps[1] < 0.6 * steps[0])
-rng = np.random.default_rng(0)
+rng = chance.rng(0)
 h, p = 2.0, 0.5
 kept = h * (rng.random(100_000) > p) / (1 - p)
 claim(f"dropout of h = 2: mean {kept.mean():.2f}, variance {kept.var():.2f} (predicted {p / (1 - p) * h**2:.2f})", abs(kept.mean() - 2) < 0.05 and abs(kept.var() - 4) < 0.1)
@@ -711,7 +711,7 @@ remedies = {"nothing": {}, "decay 0.1": dict(decay=0.1), "decay 5": dict(decay=5
 
 def remedied(noise, seed, decay=0.0, p=0.0, smooth=0.0, n=500, steps=300):
     """Test accuracy every 50 steps, and the share of the given labels that the network repeats at the end."""
-    rng = np.random.default_rng(seed)
+    rng = chance.rng(seed)
     wrong = rng.random(n) < noise
     labels = np.where(wrong, (Y[:n] + rng.integers(1, 10, n)) % 10, Y[:n])
     net, seen = deep(64, 128, 2, 10, activation="relu", init="he", dropout=p, seed=seed), []

@@ -39,7 +39,7 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, conv2d, max_pool2d
 
-from shared import convolution, data, plots, theme, vision
+from shared import chance, convolution, data, plots, theme, vision
 from shared.curvature import filter_normalised, surface
 from shared.depth import accuracy, train
 from shared.descent import run
@@ -128,7 +128,7 @@ show(convolution.by_fft_backward)
 # %% slideshow={"slide_type": "skip"}
 def against_autograd(seed, stride, padding):
     """The largest difference of the three methods from torch, for output, input gradient and weight gradient."""
-    rng = np.random.default_rng(seed)
+    rng = chance.rng(seed)
     x, w = mnist.x_train[8 * seed : 8 * seed + 8].reshape(4, 2, 28, 28), rng.standard_normal((3, 2, 5, 5))
     X, W = (torch.tensor(v, requires_grad=True) for v in (x, w))
     y = conv2d(X, W, stride=stride, padding=padding)
@@ -159,7 +159,7 @@ def fastest(function, *arguments, repeats=2):
         return process_time() - start
     return 1e3 * min(once() for _ in range(repeats))
 
-sizes, rng = (3, 7, 11, 15, 19, 23, 27), np.random.default_rng(0)
+sizes, rng = (3, 7, 11, 15, 19, 23, 27), chance.rng(0)
 times = {name: [] for name in (*convolution.METHODS, "torch")}
 for k in sizes:
     x, w = rng.standard_normal((3, 4, 56, 56)), rng.standard_normal((4, 4, k, k))
@@ -193,7 +193,7 @@ def per_place(images, δ):
 images = mnist.x_train[:50].reshape(-1, 1, 28, 28)
 gaps = []
 for seed in SEEDS:
-    δ = np.random.default_rng(seed).standard_normal((50, 1, 24, 24))
+    δ = chance.rng(seed).standard_normal((50, 1, 24, 24))
     shared_ = convolution.direct_backward(images, np.zeros((1, 1, 5, 5)), δ)[1]
     gaps.append(abs(per_place(images, δ).sum((0, 2)) - shared_.ravel()).max())
 claim(f"sum of the gradients of 576 untied kernels = gradient of the shared one: {max(gaps):.0e}", max(gaps) < 1e-10)
@@ -218,7 +218,7 @@ claim(f"largest curvature of a 5 × 5 kernel: {sharpest(16):.0f} on 16 × 16 pix
 # %% slideshow={"slide_type": "skip"}
 def windows_of(seed):
     """2,000 windows of 3 x 3 from the middle of the digits: (9, 2000)."""
-    rng = np.random.default_rng(seed)
+    rng = chance.rng(seed)
     crops = mnist.x_train[rng.integers(4000, size=200)].reshape(-1, 1, 28, 28)[:, :, 8:20, 8:20]
     X = np.concatenate(list(convolution.im2col(crops, (3, 3))), axis=1)
     return X[:, rng.permutation(X.shape[1])[:2000]]
@@ -226,7 +226,7 @@ def windows_of(seed):
 def learned(X, steps=300, seed=0):
     """The error of gradient descent at its best rate, towards a random kernel; and the condition number."""
     λ, Q = np.linalg.eigh(X @ X.T / X.shape[1])
-    e0 = Q.T @ np.random.default_rng(seed).standard_normal(len(X))
+    e0 = Q.T @ chance.rng(seed).standard_normal(len(X))
     shrink = 1 - 2 / (λ[0] + λ[-1]) * λ
     return np.linalg.norm(e0 * shrink ** np.arange(steps)[:, None], axis=1) / np.linalg.norm(e0), λ[-1] / λ[0]
 
@@ -267,7 +267,7 @@ show(fig, alt="The steepest direction of a kernel is the mean, the flattest a fi
 # %% slideshow={"slide_type": "skip"}
 spectra = {name: np.sort(abs(convolution.transfer(kernels.weights(name)[0, 0], (16, 16))).ravel())[::-1]
            for name in ("blur", "vertical edge", "outline", "sharpen")}
-spectra["random (He)"] = np.sort(abs(convolution.transfer(np.random.default_rng(0).standard_normal((3, 3)) * (2 / 9) ** 0.5, (16, 16))).ravel())[::-1]
+spectra["random (He)"] = np.sort(abs(convolution.transfer(chance.rng(0).standard_normal((3, 3)) * (2 / 9) ** 0.5, (16, 16))).ravel())[::-1]
 condition = {name: s[0] / s[-1] if s[-1] > 1e-12 * s[0] else np.inf for name, s in spectra.items()}
 for name, κ in condition.items():
     print(f"{name:16} largest over smallest singular value {κ:.3g}")
@@ -308,7 +308,7 @@ show(convolution.average_pool_backward)
 # %% slideshow={"slide_type": "skip"}
 gaps = []
 for seed in SEEDS:
-    x, δ = images[10 * seed : 10 * seed + 10], np.random.default_rng(seed).standard_normal((10, 1, 14, 14))
+    x, δ = images[10 * seed : 10 * seed + 10], chance.rng(seed).standard_normal((10, 1, 14, 14))
     for name, theirs in (("max", lambda v: max_pool2d(v, 2)), ("average", lambda v: avg_pool2d(v, 2)), ("stride", lambda v: v[:, :, ::2, ::2])):
         X = torch.tensor(x, requires_grad=True)
         theirs(X).backward(torch.tensor(δ))
@@ -394,7 +394,7 @@ fit, held = (digits.x_train[:900], digits.y_train[:900]), (digits.x_train[900:],
 
 def trial(seed):
     """One random setting, trained for 64 steps: its rate, its choices, validation accuracy at the rungs, test accuracy."""
-    rng = np.random.default_rng(seed)
+    rng = chance.rng(seed)
     choice, lr = {name: rng.choice(options).item() for name, options in CHOICES.items()}, 10 ** rng.uniform(-4, -0.5)
     net, seen = vision.cnn(8, seed=seed, **choice), []
     train(net, *fit, torch.optim.Adam(net.parameters(), lr, fused=True), RUNGS[-1], seed=seed,
@@ -451,7 +451,7 @@ def halving(rows):
         steps += len(rows) * (RUNGS[rung + 1] - RUNGS[rung])
     return rows[seen[rows, -1].argmax()], steps
 
-drawn = [np.random.default_rng(i).permutation(TRIALS)[:16] for i in range(300)]
+drawn = [chance.rng(i).permutation(TRIALS)[:16] for i in range(300)]
 spent = halving(drawn[0])[1]
 affordable = spent // RUNGS[-1]
 full = np.array([tested[rows[seen[rows, -1].argmax()]] for rows in drawn])
@@ -535,8 +535,8 @@ show(backward)
 # %% slideshow={"slide_type": "skip"}
 def through_torch(name, seed, T=30, d=4, m=8, n=5):
     """The largest difference from torch's layer, of outputs and of all gradients."""
-    torch.manual_seed(seed)
-    layer, rng = getattr(nn, name)(d, m).double(), np.random.default_rng(seed)
+    torch.manual_seed(chance.integer(seed))
+    layer, rng = getattr(nn, name)(d, m).double(), chance.rng(seed)
     x, dhs = rng.standard_normal((T, n, d)), rng.standard_normal((T, n, m))
     X = torch.tensor(x, requires_grad=True)
     theirs, _ = layer(X)

@@ -37,7 +37,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint_sequential
 
-from shared import data, plots, theme
+from shared import chance, data, plots, theme
 from shared.distributed import asynchronous, collectives, compression, cost, parallel, simulate
 from shared.distributed.compression import Full, Int8, Sign, TopK
 from shared.distributed.launch import WorkerError, launch
@@ -151,7 +151,7 @@ claim(f"shards of 3/4 and 1/4: weighted {weighted:.0e}; averaged as if equal {av
 # %% slideshow={"slide_type": "skip"}
 def shard_error(norm, ranks, seed):
     """How far the mean of the shards' gradients is from the gradient of the whole batch, relative."""
-    torch.manual_seed(seed)
+    torch.manual_seed(chance.integer(seed))
     model = torch.nn.Sequential(torch.nn.Linear(65, 32), norm(32), torch.nn.ReLU(), torch.nn.Linear(32, 10)).double()
     def gradient(x, y):
         grads = torch.autograd.grad(cross_entropy(model(x), y), list(model.parameters()))
@@ -287,7 +287,7 @@ show(fig, alt="Left: which rank works on which micro-batch when, a staircase for
 # %% slideshow={"slide_type": "-"}
 tokens = np.array([400, 60, 25, 15])             # in each micro-batch; here a "token" is one digit
 parts = np.split(np.arange(500), np.cumsum(tokens)[:-1])
-x0 = 0.1 * np.random.default_rng(0).normal(size=f.dim)
+x0 = 0.1 * chance.rng(0).normal(size=f.dim)
 whole = f.subset(np.arange(500)).grad(x0)
 grads = np.array([f.subset(rows).grad(x0) for rows in parts])
 relative = lambda g: np.linalg.norm(g - whole) / np.linalg.norm(whole)

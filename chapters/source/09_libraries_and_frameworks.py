@@ -40,7 +40,7 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.colors import TwoSlopeNorm
 
-from shared import plots, theme
+from shared import chance, plots, theme
 from shared.conventions import RpropLate, convention
 from shared.descent import run
 from shared.exercises import check
@@ -533,7 +533,7 @@ def keras_sgd(grads, **options):
         optimizer.apply([keras.ops.convert_to_tensor(part)], [x])
     return keras.ops.convert_to_numpy(x)
 
-micro = np.random.default_rng(0).standard_normal((4, 3)).astype("float32")
+micro = chance.rng(0).standard_normal((4, 3)).astype("float32")
 claim("four micro-batches, accumulated, are their mean in one step", np.allclose(keras_sgd(micro, gradient_accumulation_steps=4), keras_sgd([micro.mean(0)]), atol=1e-7))
 claim("an excluded variable does not decay", np.array_equal(keras_sgd([0 * micro[0]], weight_decay=0.5), np.ones(3)))
 

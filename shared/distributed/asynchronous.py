@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.functional import cross_entropy
 
+from shared import chance
 from shared.networks import NetworkOracle
 from shared.optimizers import SGD, AdamW
 
@@ -53,7 +54,7 @@ def rounds(inner, outer, every, steps, seed=0):
     """
     f = oracle()
     examples = np.arange(rank(), f.n, size())
-    draws = np.random.default_rng([seed, rank()])
+    draws = chance.rng([seed, rank()])
     x, memory, slow, seen = f.start, inner.State(), outer.State(), [loss(f, f.start)]
     for t in range(steps // every):
         y = x
@@ -115,7 +116,7 @@ def parameter_server(updates=300, lr=0.1, slow=0.0):
     f = oracle()
     d = len(f.start)
     if rank():
-        examples, draws = np.arange(rank() - 1, f.n, size() - 1), np.random.default_rng(rank())
+        examples, draws = np.arange(rank() - 1, f.n, size() - 1), chance.rng(rank())
         x = torch.empty(d, dtype=torch.float64)
         while True:
             dist.recv(x, 0)
@@ -149,13 +150,13 @@ def hogwild(updates=200, lr=0.1, adds=100_000):
     """
     f = oracle()
     x, counter = shared_memory("x", f.start), shared_memory("counter", np.zeros(1))
-    draws = np.random.default_rng(rank())
+    draws = chance.rng(rank())
     for _ in range(updates // size()):
         x -= lr * f.subset(draws.integers(f.n, size=BATCH)).grad(x)
     for _ in range(adds // size()):
         counter += 1
     dist.barrier()
-    alone, draws = f.start.copy(), np.random.default_rng(0)
+    alone, draws = f.start.copy(), chance.rng(0)
     for _ in range(updates // size() * size() if rank() == 0 else 0):
         alone -= lr * f.subset(draws.integers(f.n, size=BATCH)).grad(alone)
     lost = 1 - counter[0] / (adds // size() * size())
@@ -235,7 +236,7 @@ def stragglers(steps=40, seconds=0.02, sigma=0.3):
 
     Returns "own" (steps, p), what each rank worked, and "step" (steps,), what the step took.
     """
-    draws = np.random.default_rng(rank())
+    draws = chance.rng(rank())
     own, step, token = [], [], torch.zeros(1, device=device())
     for _ in range(steps):
         dist.barrier()

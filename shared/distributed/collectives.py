@@ -5,6 +5,8 @@ import time
 import torch
 import torch.distributed as dist
 
+from shared import chance
+
 from .cost import Link
 from .group import collect, device, experiment, rank, size
 
@@ -120,7 +122,7 @@ def all_reduces(lengths=(1, 5, 64, 1000, 4097)):
     """Largest relative difference of each algorithm from the sum of what every rank drew: "ring", "tree", ..."""
     found = dict.fromkeys(ALGORITHMS, 0.0)
     for length in lengths:
-        mine = torch.randn(length, dtype=torch.float64, generator=torch.Generator().manual_seed(rank())).to(device())
+        mine = torch.randn(length, dtype=torch.float64, generator=chance.generator(rank())).to(device())
         total = sum(torch.as_tensor(v) for v in collect(mine.cpu().numpy())).to(device())
         for name, algorithm in ALGORITHMS.items():
             error = (algorithm(mine.clone()) - total).abs().max() / total.abs().max()

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from shared import data
+from shared import chance, data
 from shared.networks import mlp
 
 from .group import collect, device, experiment, rank, size
@@ -41,7 +41,7 @@ def thumbnails():
 def batches(steps=STEPS, size=BATCH, seed=0):
     """The examples of every step: (steps, size) row numbers, the same on every rank."""
     x, y = thumbnails()
-    rows = np.random.default_rng(seed).integers(len(y), size=(steps, size))
+    rows = chance.rng(seed).integers(len(y), size=(steps, size))
     return [(x[r], y[r]) for r in rows]
 
 

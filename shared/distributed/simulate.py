@@ -7,6 +7,7 @@ from collections import deque
 
 import numpy as np
 
+from shared import chance
 from shared.descent import run
 from shared.oracles import MiniBatch
 from shared.problems import cross_entropy
@@ -19,13 +20,13 @@ def slowest(workers, sigma, steps=2000, drop=0.0, seed=0):
 
     With `drop`, that share of the workers, the slowest of the step, is not waited for (backup workers).
     """
-    times = np.sort(np.random.default_rng(seed).lognormal(0, sigma, (steps, workers)), -1)
+    times = np.sort(chance.rng(seed).lognormal(0, sigma, (steps, workers)), -1)
     return times[:, workers - 1 - int(drop * workers)]
 
 
 def shards(y, workers, mixed, seed=0):
     """Row numbers (workers, n // workers): `mixed` at random, or sorted by label: each worker sees few classes."""
-    order = np.random.default_rng(seed).permutation(len(y))
+    order = chance.rng(seed).permutation(len(y))
     if not mixed:
         order = order[np.argsort(y[order], kind="stable")]
     return order[: len(y) // workers * workers].reshape(workers, -1)
@@ -37,7 +38,7 @@ def local_sgd(f, rows, every, steps, lr, batch=16, seeds=3, x0=None):
     All seeds at once. Returns the averages after each round: (rounds + 1, seeds, d).
     """
     W, d = len(rows), f.dim
-    draws = np.random.default_rng(0)
+    draws = chance.rng(0)
     x = np.zeros((seeds, 1, d)) if x0 is None else x0
     xs = [x[:, 0]]
     for _ in range(steps // every):
@@ -63,13 +64,13 @@ def compressed(f, rows, codec, feedback, steps, lr, batch=16, seeds=3, rank=None
     `codec` as in compression; `rank` instead of a codec: PowerSGD of that rank, always with feedback.
     """
     W, d, shape = len(rows), f.dim, (f.X.shape[1], f.classes)
-    draws = np.random.default_rng(0)
+    draws = chance.rng(0)
     x, e, Q = np.zeros((seeds, 1, d)), np.zeros((seeds, W, d)), None
     for _ in range(steps):
         own = np.arange(W)[:, None], draws.integers(rows.shape[1], size=(seeds, W, batch))
         g = softmax_grads(f, np.broadcast_to(x, (seeds, W, d)), rows[own])
         if rank:
-            Q = np.random.default_rng(0).normal(size=(shape[1], rank)) if Q is None else Q
+            Q = chance.rng(0).normal(size=(shape[1], rank)) if Q is None else Q
             M = (g + e).reshape(seeds, W, *shape)
             mean, Q = power_sgd(M, Q, lambda a: a.mean(1, keepdims=True))
             mean = mean.reshape(seeds, 1, d)

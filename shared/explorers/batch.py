@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import data, plots, theme, theory
+from shared import chance, data, plots, theme, theory
 from shared.live import Choice, LiveFigure, Play, Point, Slider, Toggle, head, trail
 from shared.problems import LeastSquares
 
@@ -32,7 +32,7 @@ def compute(batch, lr, start, scale):
     """
     f, w, H, C = problem()
     rate = lr * batch if scale else lr
-    draws, x = np.random.default_rng(0), np.broadcast_to(start, (RUNS, 2))
+    draws, x = chance.rng(0), np.broadcast_to(start, (RUNS, 2))
     xs = [x]
     for _ in range(STEPS):
         rows = draws.integers(f.n, size=(RUNS, batch))

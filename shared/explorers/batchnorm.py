@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from torch.nn.functional import cross_entropy
 
-from shared import data, theme
+from shared import chance, data, theme
 from shared.depth import deep
 from shared.live import LiveFigure, Slider
 from shared.networks import NetworkOracle
@@ -37,7 +37,7 @@ def compute(depth, gain, examples):
         scale = np.concatenate([np.full(np.prod(s), gain if len(s) > 1 else 1.0) for s in f.shapes.values()])
         x = f.start * scale
         g = f.grad(x)
-        u = np.random.default_rng(0).standard_normal(f.dim)
+        u = chance.rng(0).standard_normal(f.dim)
         u *= np.linalg.norm(g) / np.linalg.norm(u)
         plane = x - steps[None, :, None] * g + steps[:, None, None] * u
         losses = f(np.concatenate([x - ETAS[:, None] * g, plane.reshape(-1, f.dim)]))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared import plots, theme
+from shared import chance, plots, theme
 from shared.landscapes import quadratic
 from shared.live import Choice, LiveFigure, Play, Slider, head, trail
 
@@ -32,7 +32,7 @@ def compute(every, lr, heterogeneity, noise):
     "error" (rounds + 1,) at the meetings, "always" (T+1,) if they met at every step; "best" (2,).
     """
     A, c, best = workers(heterogeneity)
-    kicks = noise * np.random.default_rng(0).normal(size=(STEPS, WORKERS, 2))
+    kicks = noise * chance.rng(0).normal(size=(STEPS, WORKERS, 2))
     run = {}
     for H in {every, 1}:
         x = np.broadcast_to(START, (WORKERS, 2))

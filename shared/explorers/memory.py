@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared import theme
+from shared import chance, theme
 from shared.live import Choice, LiveFigure, Slider
 from shared.recurrent import CELLS, Adding, Reader, Weights, backward, forward, sigmoid
 
@@ -24,7 +24,7 @@ def compute(cell, T, radius, forget, update):
     θ = Weights(*f.tensors(x)[:4])
     hs, _, tape = forward(f.cell, θ, f.batch(x)[0])
     dhs = np.zeros_like(hs)
-    u = np.random.default_rng(0).standard_normal(dhs[-1].shape)
+    u = chance.rng(0).standard_normal(dhs[-1].shape)
     dhs[-1] = u / np.linalg.norm(u, axis=-1, keepdims=True)
     _, dx, δ = backward(f.cell, θ, tape, dhs)
     arrives, inputs = (np.linalg.norm(v, axis=-1).mean(-1)[::-1].T for v in (δ, dx))

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import plots, theme, theory
+from shared import chance, plots, theme, theory
 from shared.landscapes import quadratic
 from shared.live import Choice, LiveFigure, Play, Slider, head, trail
 from shared.schedules import SCHEDULES, Constant, Join, Warmup
@@ -52,7 +52,7 @@ PARAMETERS = {shape: sliders(shape) for shape in SHAPES}
 @lru_cache
 def kicks():
     """The noise of every step and run: (T, RUNS, 2), standard normal."""
-    return np.random.default_rng(1).standard_normal((STEPS, RUNS, 2))
+    return chance.rng(1).standard_normal((STEPS, RUNS, 2))
 
 
 def compute(shape, lr, warmup, noise, **values):

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import theme
+from shared import chance, theme
 from shared.curvature import lanczos, smooth_density
 from shared.live import Choice, LiveFigure, Slider
 
@@ -35,7 +35,7 @@ def spectra(i):
     """Of the network at TIMES[i]: the loss, all eigenvalues (d,) ascending, and PROBES Lanczos matrices."""
     f, xs = network()
     H = f.hess(xs[i])
-    rng = np.random.default_rng(0)
+    rng = chance.rng(0)
     Ts = [lanczos(lambda v: H @ v, rng.standard_normal(f.dim), MOST)[0] for _ in range(PROBES)]
     return float(f(xs[i])), np.linalg.eigvalsh(H), np.stack(Ts)
 

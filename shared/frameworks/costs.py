@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 
+from shared import chance
+
 from . import LIBRARIES
 
 SHAPES = [(784, 256), (256,), (256, 128), (128,), (128, 10), (10,)]  # an ordinary network: 235,146 parameters
@@ -11,7 +13,7 @@ SHAPES = [(784, 256), (256,), (256, 128), (128,), (128, 10), (10,)]  # an ordina
 
 def tensors(shapes=SHAPES, seed=0):
     """Weights, or gradients, of these shapes: float32."""
-    rng = np.random.default_rng(seed)
+    rng = chance.rng(seed)
     return [rng.standard_normal(s).astype("float32") * 0.1 for s in shapes]
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import data
+from shared import chance, data
 from shared.problems import cross_entropy
 
 
@@ -61,7 +61,7 @@ class TinyNetwork:
 @lru_cache
 def tiny_network(hidden=16, batch=32, steps=100, seed=0, biases=True, flat=False):
     """The network, its weights drawn with `seed` (Xavier), and the order of its batches."""
-    digits, rng = data.digits(), np.random.default_rng(seed)
+    digits, rng = data.digits(), chance.rng(seed)
     n = len(digits.y_train)
     start = [rng.normal(0, (2 / sum(s)) ** 0.5, s) for s in ((64, hidden), (hidden, 10))]
     if biases:
