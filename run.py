@@ -56,7 +56,8 @@ def main():
 def available():
     """The commands by name; those whose module is not there (yet) are left out."""
     commands = {fn.__name__: fn for fn in (lab, test, build, sync)}
-    commands.update({fn.__name__: fn for fn in (slides, site, bench) if (TOOLS / (fn.__name__ + ".py")).exists()})
+    later = slides, site, worlds, bench
+    commands.update({fn.__name__: fn for fn in later if (TOOLS / (fn.__name__ + ".py")).exists()})
     return commands
 
 
@@ -125,6 +126,11 @@ def slides(options, extra):
 def site(options, extra):
     """write the chapters as self-contained pages"""
     return python("-m", "tools.site", *extra)
+
+
+def worlds(options, extra):
+    """in how many worlds each claim is true: other seeds, instruction sets, threads [chapter ...] [--n 10]"""
+    return python("-m", "tools.worlds", *extra)
 
 
 def bench(options, extra):

@@ -180,7 +180,7 @@ def execute(nb, name, cwd):
     terse = ["--IPKernelApp.log_level=40"]            # no warning that the kernel talks over TCP
     client = NotebookClient(nb, timeout=600, record_timing=False, resources=where, extra_arguments=terse)
     try:
-        client.execute(env={**os.environ, "CLAIMS": "strict", **QUIET})
+        client.execute(env={"CLAIMS": "strict", **os.environ, **QUIET})
     except CellExecutionError as error:
         failed = [any(o.output_type == "error" for o in cell.get("outputs", [])) for cell in nb.cells].index(True)
         source = textwrap.indent(nb.cells[failed].source, "    ")
