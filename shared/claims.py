@@ -50,7 +50,8 @@ def strict():
     said = os.environ.get("CLAIMS", "")
     if said not in ("", "strict", "mark"):
         raise ValueError(f"CLAIMS must be strict or mark, got {said!r}")
-    return said == "strict" or (not said and "ipykernel" not in sys.modules)
+    kernel = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
+    return said == "strict" or not (said or kernel)
 
 
 def key(call):

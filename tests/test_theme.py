@@ -13,7 +13,7 @@ from shared import plots, theme
 from shared.explorers import batch
 from shared.explorers.rules import methods
 from shared.landscapes import himmelblau, saddle
-from shared.notebook import claim, show
+from shared.notebook import show
 from shared.optimizers import SGD, Adam
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,13 +73,6 @@ def test_show_displays_the_picture_with_its_alt_text(capsys, monkeypatch):
         show(fig)
     show(SGD)
     assert "x ← x − η v" in said[1][0][0].data
-
-
-def test_a_claim_is_said_when_it_holds_and_stops_when_not(capsys):
-    claim("two is more than one", 2 > 1)
-    assert capsys.readouterr().out == "✓ two is more than one\n"
-    with pytest.raises(AssertionError, match="this claim does not hold here: one is more than two"):
-        claim("one is more than two", 1 > 2)
 
 
 def test_contours_mark_the_minima_inside_the_plot_and_manage_without():
