@@ -1,35 +1,55 @@
-"""A fair race between optimizers: the same tuning budget for everyone, several seeds, and an honest account of luck.
+"""A fair comparison of methods: the same tuning budget for everyone, fresh luck in every draw, an honest interval.
 
-What a method "achieves" depends on how long you searched for its hyperparameters. So the race first runs every method
-with many random settings and several seeds (all settings in one batch), and then asks: had you tried only `budget` of
-these settings, with one seed each, and kept the best, what would you have got when training again with another seed?
+What a method "achieves" depends on how long its hyperparameters were searched, and on luck. Two instruments:
+
+`compare` answers "by what factor is A better than B, once both are tuned?". It repeats the whole procedure in `draws`
+independent draws. In each, every method gets `trials` settings that no other draw has seen; the one with the lowest
+`tune` is trained again, with a seed it was not tuned on, and reports its `final`. A ratio is paired by draw.
+
+    methods = rules({"SGD": Entry(SGD, {"lr": wide}), "Adam": Entry(Adam, {"lr": wide})}, problem, score, steps=100)
+    r = compare(methods).ratio("Adam", "SGD")
+    claim(f"Adam ends at {r} of SGD's loss", r.high < 0.8 and not r.flips and not r.edge)
+
+`race` answers "after how many trials?": what tuning gives with 1, 2, 4, ... of them.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from math import comb, floor, log10
+from typing import NamedTuple
 
 import numpy as np
 
 from . import chance
 from .descent import iterates
+from .oracles import Counted
 
 
 @dataclass(frozen=True)
 class Range:
-    """Where to search for a hyperparameter: uniformly from `low` to `high`, or in equal ratios with `log`."""
+    """Where to search for a hyperparameter: uniformly from `low` to `high`, or in equal ratios with `log`.
+
+    A log range is a guess, and `compare` doubts it: it looks beyond, and says when the best lies at an end. With
+    `capped` there is nothing above `high` (1 − β ≤ 1); a range without `log` is taken as it is.
+    """
 
     low: float
     high: float
     log: bool = False
+    capped: bool = False
 
     def __post_init__(self):
         if not (self.low < self.high and np.isfinite([self.low, self.high]).all() and (self.low > 0 or not self.log)):
             raise ValueError(f"a range needs low < high, and low > 0 if log, got low={self.low}, high={self.high}")
 
     def at(self, u):
-        """The value with the share `u` in [0, 1] of the range below it."""
+        """The value with the share `u` of the range below it: inside for u in [0, 1], beyond its ends otherwise."""
         return self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
+
+    def doubted(self, side):
+        """Whether something better could lie beyond the low end (side = -1) or the high end (side = 1)."""
+        return self.log and (side < 0 or not self.capped)
 
 
 @dataclass(frozen=True)
@@ -53,66 +73,358 @@ class Entry:
         return {name: r.at(part) for (name, r), part in zip(self.space.items(), u)}
 
 
+# ---- Two methods compared ------------------------------------------------------------------------------------------
+class Outcome(NamedTuple):
+    """What a training gives; lower is better, and what failed is inf or NaN.
+
+    `tune` chooses the setting, and `final` is what is reported: another quantity than `tune` (test loss, not
+    validation loss), or the same one, which is then reported from another seed. `gradients` and `seconds` are costs,
+    if they matter: gradients (or evaluations) asked, seconds taken.
+    """
+
+    tune: float
+    final: float
+    gradients: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A competitor of any kind: `train(seed, **knobs) -> Outcome`, and `knobs`: name -> Range (none: nothing to tune).
+
+    With `batched`, train takes an array (n,) per knob and returns arrays (n,) or numbers: all settings in one call.
+    """
+
+    train: Callable
+    knobs: dict
+    batched: bool = False
+
+    def __post_init__(self):
+        for name, r in self.knobs.items():
+            if not isinstance(r, Range):
+                raise TypeError(f"knob {name!r} needs a Range, got {r!r}")
+
+    def outcomes(self, seed, u):
+        """The Outcome, of arrays (n,), of the settings whose shares of their ranges are u (n, knobs)."""
+        settings = {name: r.at(part) for (name, r), part in zip(self.knobs.items(), u.T)}
+        if self.batched:
+            rows = self.train(seed, **settings)
+        else:
+            each = [self.train(seed, **{k: float(v[i]) for k, v in settings.items()}) for i in range(len(u))]
+            rows = next((o for o in each if not isinstance(o, Outcome)), None) or Outcome(*zip(*each))
+        if not isinstance(rows, Outcome):
+            raise TypeError(f"train must return an Outcome, got {rows!r}")
+        arrays = {of: np.asarray(row, dtype=float) for of, row in rows._asdict().items()}  # None becomes NaN
+        for of, array in arrays.items():
+            if array.shape not in ((), (len(u),)):
+                raise ValueError(f"train must give one {of} per setting, {len(u)} of them, got shape {array.shape}")
+        full = [np.broadcast_to(array, len(u)) for array in arrays.values()]
+        return Outcome(*(np.where(np.isnan(row), np.inf, row) for row in full[:2]), *full[2:])
+
+
+def rules(entries, problem, score=None, steps=100, report=None):
+    """Methods from rules, name -> Method, every setting of a draw in one batch; name -> Entry is what `race` takes too.
+
+    problem(seed) -> (oracle, start (d,));  score(x (..., d)) -> (...) is `tune`, without it the problem's own loss;
+    report(x) is `final`, by default the same score.  What diverges scores as its start: it has learnt nothing.
+    """
+
+    def method(entry):
+        def train(seed, **knobs):
+            f, x0 = problem(seed)
+            counted = Counted(f)
+            x = final(entry.make(**knobs), counted, x0, steps)
+            asked = counted.calls["grad"] / max(1, x[..., 0].size)
+            return Outcome(*(_score(s, x, x0) for s in (score or f, report or score or f)), gradients=asked)
+
+        return Method(train, entry.space, batched=True)
+
+    return {name: method(entry) for name, entry in entries.items()}
+
+
+class Tuned(NamedTuple):
+    """A method after all draws: of the chosen setting [:, 0] and of the next best one [:, 1]."""
+
+    knobs: dict  # name -> (draws, 2)
+    outcome: Outcome  # of arrays (draws, 2), from the reporting seed
+    trials: np.ndarray  # (draws,) settings tried
+    ends: dict  # name -> (draws,): -1 or 1 where the best lies at the low or high end of a doubted range, else 0
+    tried: list  # per draw ({name: (trials,)}, tune (trials,))
+
+
+def compare(methods, draws=5, trials=9, seed=0):
+    """Tune every method `draws` times, name -> Method, and report each draw with a seed of its own: a Comparison.
+
+    Draw d tunes with seed + 2d and reports with seed + 2d + 1, the same for all methods; the settings are fresh for
+    every draw and method. One knob: a grid of `trials` values, equally spaced and shifted at random, that goes on, one
+    value at a time and at most `trials` more, while the best of a log range is the outermost. Several knobs: `trials`
+    random settings. Of equally good ones the middle one is chosen. So the budget is the same, but for what repairs a
+    range that was guessed wrongly; `Comparison.trials` counts both.
+    """
+    if not methods or not all(isinstance(m, Method) for m in methods.values()):
+        raise TypeError(f"compare needs name -> Method, got {methods!r}")
+    if draws < 1 or trials < 3:
+        raise ValueError(f"compare needs draws >= 1 and trials >= 3, got draws={draws}, trials={trials}")
+    out = {}
+    for i, (name, method) in enumerate(methods.items()):
+        rows = [_draw(method, trials, seed + 2 * d, chance.rng((seed, d, i))) for d in range(draws)]
+        u, outcomes, counts, ends, tried = zip(*rows)
+        knobs = {k: r.at(np.stack(u)[..., j]) for j, (k, r) in enumerate(method.knobs.items())}
+        ends = {k: np.array([e[j] for e in ends]) for j, k in enumerate(method.knobs)}
+        out[name] = Tuned(knobs, Outcome(*map(np.stack, zip(*outcomes))), np.array(counts), ends, list(tried))
+    return Comparison(out)
+
+
+def _draw(method, trials, seed, rng):
+    """One draw: shares (2, knobs) of the chosen and the next setting, their outcome, trials, ends, and all tried."""
+    D, ranges = len(method.knobs), list(method.knobs.values())
+    if D == 1:
+        u = (np.arange(trials)[:, None] + rng.uniform()) / trials
+    else:
+        u = rng.uniform(size=(trials if D else 1, D))
+    tune = method.outcomes(seed, u).tune
+    while True:
+        best = _best(tune)
+        ends = [_end(u[:, j], best, r, D == 1) for j, r in enumerate(ranges)]
+        if D != 1 or not ends[0] or len(u) == 2 * trials:
+            break
+        new = u[:1] - 1 / trials if ends[0] < 0 else u[-1:] + 1 / trials
+        found = method.outcomes(seed, new).tune
+        first = ends[0] < 0
+        u, tune = (np.concatenate([b, a] if first else [a, b]) for a, b in ((u, new), (tune, found)))
+    rest = np.argsort(tune, kind="stable")
+    pair = u[[best, *rest[rest != best][:1], best][:2]]
+    tried = {name: r.at(part) for (name, r), part in zip(method.knobs.items(), u.T)}, tune
+    return pair, method.outcomes(seed + 1, pair), len(u), ends, tried
+
+
+def _best(tune):
+    """The index of the lowest value, the middle one of equals."""
+    equal = np.flatnonzero(tune == tune.min())
+    return equal[len(equal) // 2]
+
+
+def _end(u, best, r, grid):
+    """-1 or 1 if the best of the shares u (n,) lies at an end of a doubted range: outermost, or in the outer tenth."""
+    low, high = (best == 0, best == len(u) - 1) if grid else (u[best] < 0.1, u[best] > 0.9)
+    side = int(high) - int(low)
+    return side if side and r.doubted(side) else 0
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A factor between two methods, by draw: its median, an interval, and what could be said against it.
+
+    `low` and `high` are order statistics of the draws, the narrowest pair that covers the true median with at least
+    0.9, whatever the distribution (else the extremes): with 5 draws the smallest and the largest, which miss it with
+    probability 2⁻⁴. `coverage` is 1 − 2 P(fewer than k heads in n tosses). `flips`: with the next-best setting of
+    either or both, the median is on the other side of 1.  `edge`: a method's best lies at an end of its range.
+    """
+
+    median: float
+    low: float
+    high: float
+    flips: bool
+    edge: bool
+    draws: int
+    coverage: float
+
+    def __format__(self, spec):
+        median, low, high = (format(v, spec) if spec else _short(v) for v in (self.median, self.low, self.high))
+        return f"{median} ({low} to {high}, {self.draws} draw{'s' * (self.draws != 1)})"
+
+    __str__ = lambda self: format(self)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found: name -> Tuned. Ask for `ratio`, `values`, `chosen`; print it for a table."""
+
+    tuned: dict
+
+    def _method(self, name):
+        if name not in self.tuned:
+            raise ValueError(f"no method {name!r} was compared; there are {', '.join(self.tuned)}")
+        return self.tuned[name]
+
+    def _of(self, name, of):
+        """The array (draws, 2) of a quantity: chosen and next-best setting."""
+        if of not in Outcome._fields:
+            raise ValueError(f"of must be one of {', '.join(Outcome._fields)}, got {of!r}")
+        values = getattr(self._method(name).outcome, of)
+        if np.isnan(values).any():
+            raise ValueError(f"train of {name!r} gives no {of}")
+        return values
+
+    def values(self, name, of="final"):
+        """A quantity of Outcome in every draw, from the reporting seed: (draws,)."""
+        return self._of(name, of)[:, 0]
+
+    def chosen(self, name):
+        """The setting that tuning chose in every draw: knob -> (draws,)."""
+        return {knob: values[:, 0] for knob, values in self._method(name).knobs.items()}
+
+    def trials(self, name):
+        """How many settings were tried in every draw: (draws,)."""
+        return self._method(name).trials
+
+    def edge(self, name):
+        """The knobs whose best lies at an end of its range, ("lr high", ...): empty is good.
+
+        A grid counts if it was still so after it had grown, in any draw; a random search if the best lies in the same
+        outer tenth in most draws (by luck alone: once in a hundred with 5 draws).
+        """
+        ends, draws = self._method(name).ends, len(self.trials(name))
+        most = 0 if len(ends) == 1 else draws / 2
+        sides = {-1: "low", 1: "high"}
+        return tuple(f"{knob} {sides[s]}" for knob, e in ends.items() for s in sides if (e == s).sum() > most)
+
+    def ratio(self, a, b, of="final"):
+        """a's quantity divided by b's, paired by draw: a Ratio. 0.5 says that a has half of it."""
+        A, B = self._of(a, of), self._of(b, of)
+        if (A < 0).any() or (B < 0).any():
+            raise ValueError(f"a ratio of {of} needs values >= 0, got {min(A.min(), B.min()):.3g}")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sides = [np.sign(np.log(_middle(A[:, i] / B[:, j]))) for i in (0, 1) for j in (0, 1)]
+            r = np.sort(A[:, 0] / B[:, 0])
+        k, coverage = order_statistics(len(r))
+        edge, flips = bool(self.edge(a) + self.edge(b)), any(s != sides[0] for s in sides)
+        return Ratio(_middle(r), float(r[k]), float(r[-1 - k]), flips, edge, len(r), coverage)
+
+    def ranking(self, of="final"):
+        """The methods from best to worst by their median."""
+        return sorted(self.tuned, key=lambda name: np.median(self.values(name, of)))
+
+    def rows(self):
+        """The table: a head, then a row of strings per method, from best to worst."""
+        outcomes = [t.outcome for t in self.tuned.values()]
+        costs = [c for c in ("gradients", "seconds") if not any(np.isnan(getattr(o, c)).any() for o in outcomes)]
+        yield ["method", "chosen", "final", "next best", *costs, "trials", "edge"]
+        for name in self.ranking():
+            final, trials = self._of(name, "final"), self.trials(name)
+            yield [
+                name,
+                ", ".join(f"{knob} {_spread(v)}" for knob, v in self.chosen(name).items()) or "-",
+                _spread(final[:, 0]),
+                _short(np.median(final[:, 1])),
+                *(_short(np.median(self.values(name, c))) for c in costs),
+                str(trials[0]) if np.ptp(trials) == 0 else f"{trials.min()} to {trials.max()}",
+                ", ".join(self.edge(name)) or "-",
+            ]
+
+    def __str__(self):
+        rows = list(self.rows())
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+    def _repr_markdown_(self):
+        head, *rows = self.rows()
+        return "\n".join("| " + " | ".join(row) + " |" for row in (head, [":--"] * len(head), *rows))
+
+
+def order_statistics(n, level=0.9):
+    """(k, coverage): of n sorted draws, those at k and −1 − k enclose the median with probability `coverage`.
+
+    The largest k whose coverage reaches `level`, else 0: exact for any continuous distribution.
+
+    >>> order_statistics(5), order_statistics(8)
+    ((0, 0.9375), (1, 0.9296875))
+    """
+    covers = [1 - 2 * sum(comb(n, i) for i in range(k + 1)) / 2**n for k in range((n + 1) // 2)]
+    k = max((k for k, c in enumerate(covers) if c >= level), default=0)
+    return k, covers[k]
+
+
+def _middle(r):
+    """The median of ratios, the geometric mean of the two middle ones: inverting all of them inverts it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.exp(np.median(np.log(r))))
+
+
+def _short(v):
+    """A number with two digits that count: 0.31, 12, 1,200, 3.1e-07."""
+    if not np.isfinite(v) or v == 0:
+        return f"{v:.0f}"
+    digits = 1 - floor(log10(abs(v)))
+    return f"{v:.1e}" if digits > 4 or digits < -4 else f"{round(v, digits):,.{max(digits, 0)}f}"
+
+
+def _spread(v):
+    """Median and extremes of v (draws,)."""
+    return f"{_short(np.median(v))} ({_short(v.min())} to {_short(v.max())})"
+
+
+# ---- One method under every budget ---------------------------------------------------------------------------------
 def final(rule, f, x0, steps):
     """The last iterate of a run, (..., d), without keeping the others."""
     return next(islice(iterates(rule, f, x0), steps, None))
 
 
+def _score(score, x, x0):
+    """The scores (...) of iterates x (..., d); diverged, or worse than the start x0 (d,), scores as it."""
+    with np.errstate(all="ignore"):
+        s, nothing = np.asarray(score(x)), score(np.asarray(x0))
+    return np.where(np.isfinite(s), np.minimum(s, nothing), nothing)
+
+
 def scores(entry, settings, problem, score, steps, seeds):
     """The score of every setting and seed: (trials, seeds). What diverged gets the score of its start."""
-    table = []
-    for seed in seeds:
-        f, x0 = problem(seed)
-        with np.errstate(all="ignore"):
-            s, nothing = score(final(entry.make(**settings), f, x0, steps)), score(np.asarray(x0))
-        table.append(np.where(np.isfinite(s), np.minimum(s, nothing), nothing))
-    return np.stack(table, -1)
+    starts = [problem(seed) for seed in seeds]
+    return np.stack([_score(score, final(entry.make(**settings), f, x0, steps), x0) for f, x0 in starts], -1)
 
 
 @dataclass(frozen=True)
 class Race:
-    """Every method's settings, name -> {hyperparameter: (trials,)}, and their scores, name -> (trials, seeds)."""
+    """Settings, name -> {hyperparameter: (draws, trials)}, and scores, name -> (draws, trials, 2): tuned, reported."""
 
     settings: dict
     scores: dict
 
-    def after(self, budget, draws=400, seed=0):
-        """What tuning with `budget` trials gives, name -> (draws,): lower is better.
+    def after(self, budget):
+        """What tuning with `budget` trials gives, name -> (draws · ⌊trials / budget⌋,): lower is better.
 
-        Each draw tries `budget` random settings with one seed, keeps the best, and reports it with another seed.
+        Every value has its own `budget` settings, shared with no other: the best of them by the tuning score is
+        reported by the other. So their spread is the luck of whoever tunes once.
         """
-        out, rng = {}, chance.rng(seed)
+        out = {}
         for name, table in self.scores.items():
-            trials, seeds = table.shape
-            if not 1 <= budget <= trials or seeds < 2:
-                said = f"got {budget} and {seeds} seeds"
-                raise ValueError(f"after needs 1 <= budget <= {trials} trials and at least 2 seeds, {said}")
-            tried = rng.permuted(np.tile(np.arange(trials), (draws, 1)), axis=1)[:, :budget]
-            first = rng.integers(seeds, size=draws)
-            other = (first + rng.integers(1, seeds, size=draws)) % seeds
-            kept = np.take_along_axis(tried, table[tried, first[:, None]].argmin(1)[:, None], 1)[:, 0]
-            out[name] = table[kept, other]
+            trials = table.shape[1]
+            if not 1 <= budget <= trials:
+                raise ValueError(f"after needs 1 <= budget <= {trials} trials, got {budget}")
+            parts = table[:, : trials // budget * budget].reshape(-1, budget, 2)
+            out[name] = parts[np.arange(len(parts)), parts[..., 0].argmin(1), 1]
         return out
 
-    def curves(self, budgets, draws=400, seed=0):
-        """`after` for several budgets: name -> (draws, budgets)."""
-        each = [self.after(b, draws, seed) for b in budgets]
-        return {name: np.stack([e[name] for e in each], -1) for name in self.scores}
+    def curves(self, budgets, quantiles=(0.25, 0.5, 0.75)):
+        """Quantiles of `after` for several budgets: name -> (quantiles, budgets)."""
+        each = [self.after(b) for b in budgets]
+        return {name: np.stack([np.quantile(e[name], quantiles) for e in each], -1) for name in self.scores}
 
-    def ranking(self, budget, draws=400, seed=0):
+    def ranking(self, budget):
         """The methods from best to worst by their median after tuning with `budget` trials."""
-        medians = {name: np.median(values) for name, values in self.after(budget, draws, seed).items()}
+        medians = {name: np.median(values) for name, values in self.after(budget).items()}
         return sorted(medians, key=medians.get)
 
 
-def race(entries, problem, score, steps, trials=16, seeds=(0, 1, 2), seed=0):
-    """Run every entry with `trials` random settings and every seed.
+def race(entries, problem, score, steps, trials=16, draws=12, seeds=(0, 1, 2, 3), seed=0):
+    """Run every entry with draws · trials random settings, each with two of the seeds: a Race.
 
     entries: name -> Entry;  problem(seed) -> (oracle, start (d,));  score(x (..., d)) -> (...), lower is better, on
-    data that the oracle does not see;  the settings are drawn with `seed`, and all run in one batch per training seed.
+    data that the oracle does not see;  the settings are drawn with `seed`, fresh ones for every draw and entry.
+    Draw d is tuned with seeds[d] and reported with the next one, both modulo their number: one batch per seed.
     """
+    if draws < 1 or trials < 1 or len(seeds) < 2:
+        said = f"got draws={draws}, trials={trials} and {len(seeds)} seeds"
+        raise ValueError(f"race needs draws >= 1, trials >= 1 and at least 2 seeds, {said}")
     settings, table = {}, {}
-    for name, entry in entries.items():
-        settings[name] = entry.settings(trials, chance.rng(seed))
-        table[name] = scores(entry, settings[name], problem, score, steps, seeds)
+    used = (np.arange(draws)[:, None] + [0, 1]) % len(seeds)  # (draws, 2): which seed tunes, which reports
+    for i, (name, entry) in enumerate(entries.items()):
+        flat = entry.settings(draws * trials, chance.rng((seed, i)))
+        settings[name] = {knob: values.reshape(draws, trials) for knob, values in flat.items()}
+        table[name] = np.empty((draws, trials, 2))
+        for s, training in enumerate(seeds):
+            draw, role = np.nonzero(used == s)
+            part = {knob: values[draw].ravel() for knob, values in settings[name].items()}
+            found = scores(entry, part, problem, score, steps, (training,))
+            table[name][draw, :, role] = found.reshape(-1, trials)
     return Race(settings, table)

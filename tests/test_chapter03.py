@@ -1,4 +1,4 @@
-"""Chapter 3: its explorers, the fair race, text as data, and the counterexample."""
+"""Chapter 3: its explorers, text as data, and the counterexample."""
 
 import numpy as np
 import pytest
@@ -11,9 +11,8 @@ from shared.descent import run
 from shared.explorers import anatomy, heatmap, rotation
 from shared.landscapes import quadratic, rosenbrock
 from shared.networks import NetworkOracle
-from shared.optimizers import SGD, Adagrad, Adam, RMSprop
+from shared.optimizers import Adagrad, Adam, RMSprop
 from shared.optimizers.adaptive import rectification
-from shared.race import Entry, Race, Range, final, race, scores
 from shared.transformer import TinyTransformer
 
 
@@ -90,71 +89,6 @@ def test_a_click_chooses_the_nearest_cell():
     e.set(cell=(-2.04, 1.26))
     assert e.data["cell"] == pytest.approx((-2.0, 1.3))
     np.testing.assert_array_equal(e.data["xs"][0], quadratic().start)
-
-
-# ---- the race ------------------------------------------------------------------------------------------------------
-ENTRIES = {"SGD": Entry(SGD, {"lr": Range(1e-3, 1, log=True)}), "Adam": Entry(Adam, {"lr": Range(1e-3, 1, log=True)})}
-
-
-def bowl(seed):
-    return quadratic(kappa=10), np.random.default_rng(seed).uniform(1, 2, 2)
-
-
-def test_a_race_is_its_single_runs():
-    result = race(ENTRIES, bowl, quadratic(kappa=10), steps=15, trials=6, seeds=(0, 1))
-    for name, rule in {"SGD": SGD, "Adam": Adam}.items():
-        assert result.scores[name].shape == (6, 2)
-        for i, lr in enumerate(result.settings[name]["lr"]):
-            f, x0 = bowl(1)
-            alone = min(f(run(rule(lr), f, x0, 15)[-1]), f(x0))
-            assert result.scores[name][i, 1] == pytest.approx(alone, rel=1e-12)
-    again = race(ENTRIES, bowl, quadratic(kappa=10), steps=15, trials=6, seeds=(0, 1))
-    np.testing.assert_array_equal(result.scores["Adam"], again.scores["Adam"])
-
-
-def test_what_diverges_has_learnt_nothing():
-    entry = Entry(SGD, {"lr": Range(0.01, 1)})
-    table = scores(entry, {"lr": np.array([0.1, 1e6])}, bowl, quadratic(kappa=10), 200, (0, 1, 2))
-    assert (table[0] < 1e-6).all()
-    np.testing.assert_allclose(table[1], [bowl(s)[0](bowl(s)[1]) for s in range(3)])
-
-
-def test_tuning_picks_with_one_seed_and_reports_with_another():
-    """Two settings, two seeds: each setting looks good on the seed on which it was lucky, and pays on the other."""
-    lucky = Race({}, {"a": np.array([[0.0, 10.0], [10.0, 0.0]]), "b": np.array([[3.0, 3.0], [4.0, 4.0]])})
-    assert (lucky.after(2)["a"] == 10.0).all()
-    assert (lucky.after(2)["b"] == 3.0).all()
-    assert lucky.ranking(2) == ["b", "a"]
-    one = lucky.after(1, draws=4000)["b"]
-    assert set(one) == {3.0, 4.0} and abs(one.mean() - 3.5) < 0.05
-    assert lucky.curves((1, 2))["a"].shape == (400, 2)
-
-
-@pytest.mark.parametrize("budget, seeds", [(0, 2), (3, 2), (1, 1)])
-def test_an_impossible_budget_is_named(budget, seeds):
-    with pytest.raises(ValueError, match="after needs 1 <= budget <= 2 trials and at least 2 seeds, got"):
-        Race({}, {"a": np.zeros((2, seeds))}).after(budget)
-
-
-def test_settings_are_random_or_a_grid_of_the_same_distribution():
-    entry = Entry(Adam, {"lr": Range(1e-4, 1, log=True), "eps": Range(0, 1)})
-    grid = entry.settings(16)
-    assert len(set(grid["lr"].round(12))) == len(set(grid["eps"].round(12))) == 4 and grid["lr"].shape == (16,)
-    drawn = entry.settings(4000, np.random.default_rng(0))
-    assert abs(np.log10(drawn["lr"]).mean() + 2) < 0.1 and abs(drawn["eps"].mean() - 0.5) < 0.03
-    assert abs(np.log10(grid["lr"]).mean() + 2) < 1e-9
-    assert drawn["lr"].min() >= 1e-4 and drawn["lr"].max() <= 1
-
-
-@pytest.mark.parametrize("low, high, log", [(1, 0, False), (0, 1, True), (0, np.inf, False), (np.nan, 1, False)])
-def test_a_bad_range_is_named(low, high, log):
-    with pytest.raises(ValueError, match="a range needs low < high, and low > 0 if log, got low="):
-        Range(low, high, log)
-
-
-def test_final_is_the_end_of_the_run():
-    f = rosenbrock()
-    np.testing.assert_array_equal(final(Adam(0.1), f, f.start, 30), run(Adam(0.1), f, f.start, 30)[-1])
 
 
 # ---- text ----------------------------------------------------------------------------------------------------------
