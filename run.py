@@ -55,7 +55,7 @@ def main():
 
 def available():
     """The commands by name; those whose module is not there (yet) are left out."""
-    commands = {fn.__name__: fn for fn in (lab, test, build, sync)}
+    commands = {fn.__name__: fn for fn in (lab, test, build, sync, tables)}
     later = slides, site, worlds, bench
     commands.update({fn.__name__: fn for fn in later if (TOOLS / (fn.__name__ + ".py")).exists()})
     return commands
@@ -116,6 +116,12 @@ def sync(options, extra):
     if len(extra) != 1:
         fail("sync needs one notebook: python3 run.py sync chapters/NAME.ipynb")
     return python("-m", "tools.build", "--sync", extra[0])
+
+
+def tables(options, extra):
+    """make the committed tables of chapters anew, comparisons too dear for a notebook [chapter ...]"""
+    os.environ["COURSE_TABLES"] = "make"
+    return python("-m", "tools.build", "--force", *extra)
 
 
 def slides(options, extra):

@@ -13,10 +13,13 @@ independent draws. In each, every method gets `trials` settings that no other dr
 `race` answers "after how many trials?": what tuning gives with 1, 2, 4, ... of them.
 """
 
+import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from math import comb, floor, log10
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -92,6 +95,16 @@ class Outcome(NamedTuple):
 class Method:
     """A competitor of any kind: `train(seed, **knobs) -> Outcome`, and `knobs`: name -> Range (none: nothing to tune).
 
+    All chance of a training comes from its seed. Networks and costs are as good as rules:
+
+        def train(seed, lr):                                 # a training loop
+            ...
+            return Outcome(tune=validation_loss, final=test_loss, gradients=steps, seconds=taken)
+
+        def train(seed, lr):                                 # evaluations to a target, inf if it is not reached
+            n = next((n for n, x in enumerate(islice(iterates(SGD(lr), f, start(seed)), 10_000)) if small(x)), np.inf)
+            return Outcome(n, n)
+
     With `batched`, train takes an array (n,) per knob and returns arrays (n,) or numbers: all settings in one call.
     """
 
@@ -160,6 +173,8 @@ def compare(methods, draws=5, trials=9, seed=0):
     value at a time and at most `trials` more, while the best of a log range is the outermost. Several knobs: `trials`
     random settings. Of equally good ones the middle one is chosen. So the budget is the same, but for what repairs a
     range that was guessed wrongly; `Comparison.trials` counts both.
+
+    A draw does not depend on the others: compare(..., draws=1, seed=seed + 2d) is draw d, and more draws go on.
     """
     if not methods or not all(isinstance(m, Method) for m in methods.values()):
         raise TypeError(f"compare needs name -> Method, got {methods!r}")
@@ -167,7 +182,7 @@ def compare(methods, draws=5, trials=9, seed=0):
         raise ValueError(f"compare needs draws >= 1 and trials >= 3, got draws={draws}, trials={trials}")
     out = {}
     for i, (name, method) in enumerate(methods.items()):
-        rows = [_draw(method, trials, seed + 2 * d, chance.rng((seed, d, i))) for d in range(draws)]
+        rows = [_draw(method, trials, seed + 2 * d, i) for d in range(draws)]
         u, outcomes, counts, ends, tried = zip(*rows)
         knobs = {k: r.at(np.stack(u)[..., j]) for j, (k, r) in enumerate(method.knobs.items())}
         ends = {k: np.array([e[j] for e in ends]) for j, k in enumerate(method.knobs)}
@@ -175,9 +190,9 @@ def compare(methods, draws=5, trials=9, seed=0):
     return Comparison(out)
 
 
-def _draw(method, trials, seed, rng):
-    """One draw: shares (2, knobs) of the chosen and the next setting, their outcome, trials, ends, and all tried."""
-    D, ranges = len(method.knobs), list(method.knobs.values())
+def _draw(method, trials, seed, i):
+    """One draw of method i: shares (2, knobs) of the chosen and the next one, their outcome, trials, ends, tried."""
+    D, ranges, rng = len(method.knobs), list(method.knobs.values()), _settings_rng(seed, i)
     if D == 1:
         u = (np.arange(trials)[:, None] + rng.uniform()) / trials
     else:
@@ -189,13 +204,18 @@ def _draw(method, trials, seed, rng):
         if D != 1 or not ends[0] or len(u) == 2 * trials:
             break
         new = u[:1] - 1 / trials if ends[0] < 0 else u[-1:] + 1 / trials
-        found = method.outcomes(seed, new).tune
-        first = ends[0] < 0
-        u, tune = (np.concatenate([b, a] if first else [a, b]) for a, b in ((u, new), (tune, found)))
+        u, tune = np.concatenate([u, new]), np.concatenate([tune, method.outcomes(seed, new).tune])
+        order = u[:, 0].argsort()
+        u, tune = u[order], tune[order]
     rest = np.argsort(tune, kind="stable")
     pair = u[[best, *rest[rest != best][:1], best][:2]]
     tried = {name: r.at(part) for (name, r), part in zip(method.knobs.items(), u.T)}, tune
     return pair, method.outcomes(seed + 1, pair), len(u), ends, tried
+
+
+def _settings_rng(seed, i):
+    """Where the settings of method i come from: a stream that no training with a plain seed uses."""
+    return chance.rng((seed, i, 1))
 
 
 def _best(tune):
@@ -215,10 +235,11 @@ def _end(u, best, r, grid):
 class Ratio:
     """A factor between two methods, by draw: its median, an interval, and what could be said against it.
 
-    `low` and `high` are order statistics of the draws, the narrowest pair that covers the true median with at least
-    0.9, whatever the distribution (else the extremes): with 5 draws the smallest and the largest, which miss it with
-    probability 2⁻⁴. `coverage` is 1 − 2 P(fewer than k heads in n tosses). `flips`: with the next-best setting of
-    either or both, the median is on the other side of 1.  `edge`: a method's best lies at an end of its range.
+    `low` and `high` are the k-th smallest and the k-th largest ratio of n draws. They enclose the true median with
+    probability `coverage` = 1 − 2 P(fewer than k heads in n tosses), whatever the distribution; k is the largest that
+    gives 0.9, or else 1: with 5 draws smallest and largest, and 1 − 2⁻⁴; fewer draws give less (3: 0.75).
+    `flips`: with the next-best setting of either method, or of both, the median is on the other side of 1.
+    `edge`: the best setting of a method lies at an end of its range (`Comparison.edge`), so there may be better ones.
     """
 
     median: float
@@ -354,6 +375,37 @@ def _spread(v):
     return f"{_short(np.median(v))} ({_short(v.min())} to {_short(v.max())})"
 
 
+# ---- Comparisons too dear for a notebook ---------------------------------------------------------------------------
+TABLES = Path(__file__).parent / "data" / "tables"
+
+
+def table(name, make, **settings):
+    """The Comparison make(**settings) as it was committed; `python3 run.py tables 05` makes those of chapter 5 anew.
+
+    settings: what the table depends on, numbers, strings and lists of them. Raises ValueError where the table was made
+    with others, FileNotFoundError where there is none. Its draws are those of world 0 whatever COURSE_SEED says; a
+    claim can run one of them again (see `compare`).
+    """
+    path, settings = TABLES / f"{name}.json", json.loads(json.dumps(settings))
+    if os.environ.get("COURSE_TABLES") == "make":
+        path.parent.mkdir(exist_ok=True)
+        made = {"settings": settings, "world": chance.world(), "tuned": make(**settings).tuned}
+        path.write_text(json.dumps(made, default=np.ndarray.tolist), encoding="utf-8")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no table {name!r} in shared/data/tables: python3 run.py tables makes it")
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    if kept["settings"] != settings:
+        raise ValueError(f"table {name!r} was made with {kept['settings']}, not with {settings}: see run.py tables")
+    return Comparison({name: _tuned(*parts) for name, parts in kept["tuned"].items()})
+
+
+def _tuned(knobs, outcome, trials, ends, tried):
+    """A Tuned from what JSON keeps of it: arrays from lists."""
+    arrays = lambda lists: {name: np.array(values) for name, values in lists.items()}
+    tried = [(arrays(values), np.array(tune)) for values, tune in tried]
+    return Tuned(arrays(knobs), Outcome(*map(np.array, outcome)), np.array(trials), arrays(ends), tried)
+
+
 # ---- One method under every budget ---------------------------------------------------------------------------------
 def final(rule, f, x0, steps):
     """The last iterate of a run, (..., d), without keeping the others."""
@@ -419,7 +471,7 @@ def race(entries, problem, score, steps, trials=16, draws=12, seeds=(0, 1, 2, 3)
     settings, table = {}, {}
     used = (np.arange(draws)[:, None] + [0, 1]) % len(seeds)  # (draws, 2): which seed tunes, which reports
     for i, (name, entry) in enumerate(entries.items()):
-        flat = entry.settings(draws * trials, chance.rng((seed, i)))
+        flat = entry.settings(draws * trials, _settings_rng(seed, i))
         settings[name] = {knob: values.reshape(draws, trials) for knob, values in flat.items()}
         table[name] = np.empty((draws, trials, 2))
         for s, training in enumerate(seeds):

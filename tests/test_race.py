@@ -1,10 +1,14 @@
 """Fair comparisons: ratios that are known are found, equals stay equal, and what could be said against one is said."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
+import torch
 
+import shared.race as race_module
 from shared import chance
-from shared.descent import run
+from shared.descent import iterates, run
 from shared.landscapes import quadratic
 from shared.optimizers import SGD, Adam
 from shared.race import (
@@ -19,6 +23,7 @@ from shared.race import (
     race,
     rules,
     scores,
+    table,
 )
 
 WIDE = Range(1e-3, 1, log=True)
@@ -271,3 +276,64 @@ def test_settings_are_random_or_a_grid_of_the_same_distribution():
     assert abs(np.log10(drawn["lr"]).mean() + 2) < 0.1 and abs(drawn["eps"].mean() - 0.5) < 0.03
     assert abs(np.log10(grid["lr"]).mean() + 2) < 1e-9
     assert drawn["lr"].min() >= 1e-4 and drawn["lr"].max() <= 1
+
+
+# ---- kept tables ---------------------------------------------------------------------------------------------------
+def test_a_table_keeps_a_comparison(monkeypatch, tmp_path):
+    monkeypatch.setattr(race_module, "TABLES", tmp_path / "tables")
+    made = []
+    methods = {"a": valley(1.0), "b": valley(2.0, gradients=3)}
+    make = lambda trials: made.append(trials) or compare(methods, trials=trials)
+    with pytest.raises(FileNotFoundError, match="there is no table 'x' in shared/data/tables: python3 run.py tables"):
+        table("x", make, trials=4)
+    monkeypatch.setenv("COURSE_TABLES", "make")
+    first = table("x", make, trials=4)
+    monkeypatch.delenv("COURSE_TABLES")
+    again = table("x", make, trials=4)
+    assert made == [4] and str(first) == str(again) == str(make(4))
+    assert again.ratio("a", "b") == make(4).ratio("a", "b") and again.edge("a") == ()
+    np.testing.assert_array_equal(again.tuned["a"].tried[2][1], make(4).tuned["a"].tried[2][1])
+    with pytest.raises(ValueError, match="table 'x' was made with {'trials': 4}, not with {'trials': 5}"):
+        table("x", make, trials=5)
+
+
+# ---- what the docstrings promise -----------------------------------------------------------------------------------
+def test_a_draw_can_be_run_again_alone():
+    methods = {"a": valley(1.0), "b": valley(2.0)}
+    five, three, fourth = compare(methods), compare(methods, draws=3), compare(methods, draws=1, seed=6)
+    np.testing.assert_array_equal(five.values("b")[:3], three.values("b"))
+    assert five.values("b")[3] == fourth.values("b")[0] and five.chosen("a")["lr"][3] == fourth.chosen("a")["lr"][0]
+
+
+def test_evaluations_to_a_target():
+    """On the quadratic of κ = 50, momentum needs a fraction of the gradients: about √κ instead of κ."""
+    f = quadratic(kappa=50)
+
+    def steps_to(make):
+        def train(seed, lr):
+            xs = islice(iterates(make(lr), f, chance.rng(seed).uniform(1, 2, 2)), 600)
+            with np.errstate(over="ignore", invalid="ignore"):
+                n = next((n for n, x in enumerate(xs) if np.abs(f.grad(x)).max() < 1e-6), np.inf)
+            return Outcome(n, n, gradients=n)
+
+        return Method(train, {"lr": Range(1e-3, 1, log=True)})
+
+    methods = {"SGD": steps_to(SGD), "Momentum": steps_to(lambda lr: SGD(lr, momentum=0.7))}
+    r = compare(methods, trials=12).ratio("Momentum", "SGD", "gradients")
+    assert r.high < 0.5 and not r.edge
+
+
+def test_a_training_loop_of_torch():
+    def train(seed, lr):
+        torch.manual_seed(chance.integer(seed))
+        x, w = torch.randn(64, 5), torch.zeros(5, requires_grad=True)
+        y, optimizer = x.sum(1) + 0.1 * torch.randn(64), torch.optim.SGD([w], lr)
+        for _ in range(20):
+            optimizer.zero_grad()
+            ((x[:32] @ w - y[:32]) ** 2).mean().backward()
+            optimizer.step()
+        held = (x[32:] @ w.detach() - y[32:]) ** 2
+        return Outcome(tune=held[:16].mean().item(), final=held[16:].mean().item(), gradients=20)
+
+    c = compare({"SGD": Method(train, {"lr": Range(1e-3, 1, log=True)})}, draws=3, trials=5)
+    assert (c.values("SGD") < 0.5).all() and not c.edge("SGD")

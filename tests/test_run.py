@@ -112,12 +112,12 @@ def test_pips_reason_is_found(away, monkeypatch, tmp_path):
 
 
 def test_help_lists_the_commands_there_are(monkeypatch, tmp_path, capsys):
-    assert list(run.available())[:4] == ["lab", "test", "build", "sync"]
+    assert list(run.available())[:5] == ["lab", "test", "build", "sync", "tables"]
     for name in ("slides", "site", "bench"):
         assert (name in run.available()) == (ROOT / "tools" / f"{name}.py").exists()
     (tmp_path / "slides.py").touch()
     monkeypatch.setattr(run, "TOOLS", tmp_path)
-    assert list(run.available()) == ["lab", "test", "build", "sync", "slides"]
+    assert list(run.available()) == ["lab", "test", "build", "sync", "tables", "slides"]
     monkeypatch.setattr(sys, "argv", ["run.py", "--help"])
     with pytest.raises(SystemExit):
         run.main()

@@ -56,6 +56,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
 BEGIN, END, TODO = "### BEGIN SOLUTION", "### END SOLUTION", "  # your code here"
 LIMIT_MB = 2
+SHIPPED = {"data": "data", "race": "data/tables"}     # folders of files that a module of `shared` reads
 LANGUAGE = {"name": "python"}                         # no version: the same on every machine
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 SCOPES = ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
@@ -178,7 +179,8 @@ def execute(nb, name, cwd):
     nb.cells.append(nbformat.v4.new_code_cell(PROBE))
     where = {"metadata": {"path": str(cwd)}}
     terse = ["--IPKernelApp.log_level=40"]            # no warning that the kernel talks over TCP
-    client = NotebookClient(nb, timeout=600, record_timing=False, resources=where, extra_arguments=terse)
+    limit = None if os.environ.get("COURSE_TABLES") else 600        # seconds per cell; tables take what they need
+    client = NotebookClient(nb, timeout=limit, record_timing=False, resources=where, extra_arguments=terse)
     try:
         client.execute(env={"CLAIMS": "strict", **os.environ, **QUIET})
     except CellExecutionError as error:
@@ -219,7 +221,7 @@ def dependencies(files):
     found = set()
     for path in map(Path, files):
         beside = list(path.parent.glob(f"{path.stem}.*"))
-        shipped = list((path.parent / "data").glob("*")) if path.stem == "data" else []
+        shipped = list((path.parent / SHIPPED[path.stem]).glob("*")) if path.stem in SHIPPED else []
         found |= {file for file in [path, *beside, *shipped] if file.is_file() and file.is_relative_to(ROOT)}
     return sorted(file.relative_to(ROOT).as_posix() for file in found)
 
