@@ -12,6 +12,7 @@ from torch import nn
 from torch.func import grad, jacrev, vjp, vmap
 
 from . import chance
+from .descent import loss_at
 from .oracles import Observer
 
 # ---- The Hessian -------------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ class Curved(Observer):
     t: int = 0
 
     def at(self, t):
-        return replace(self, f=self.f.at(t), t=t)
+        return replace(self, f=loss_at(self.f, t), t=t)
 
     def gauss_newton(self, x):
         return gauss_newton(self.f, x)

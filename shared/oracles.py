@@ -3,8 +3,9 @@
 Wrappers are functions of functions: Clipped(Ridge(f)) clips the penalty's gradient too, Ridge(Clipped(f)) does not. A
 batch is drawn from the terms of the sum wherever MiniBatch stands.
 
-`f.at(t)` is the oracle of step t. A stochastic oracle is a pure function of (seed, t): whoever asks twice within one
-step sees the same noise or the same batch, and a run can be repeated exactly.
+An oracle that changes from step to step has f.at(t), the oracle of step t; `loss_at(f, t)` is it for any oracle. A
+stochastic oracle is a pure function of (seed, t): whoever asks twice within one step sees the same noise or the same
+batch, and a run can be repeated exactly.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from . import chance
+from .descent import loss_at
 
 PLACE = ("dim", "n", "start", "bounds")  # what an oracle says of where it lives: any change of its answers keeps it
 VALUES = ("minima", "f_min", "eigenvalues")  # what it says of its values: a change of the gradient alone keeps it
@@ -42,7 +44,7 @@ class Wrapper:
         return self if f is self.f else replace(self, f=f)
 
     def at(self, t):
-        return self.around(self.f.at(t))
+        return self.around(loss_at(self.f, t))
 
     def subset(self, indices):
         """The same change of these terms of a sum."""
@@ -105,7 +107,7 @@ class Noisy(Wrapper):
     keeps = PLACE + VALUES
 
     def at(self, t):
-        return replace(self, f=self.f.at(t), t=t)
+        return replace(self, f=loss_at(self.f, t), t=t)
 
     def grad(self, x):
         noise = chance.rng((self.seed, self.t)).standard_normal(np.shape(x))
@@ -234,4 +236,4 @@ class MiniBatch(Wrapper):
         return _shuffled(self.f.n, self.seed, epoch)[i * self.batch_size : (i + 1) * self.batch_size]
 
     def at(self, t):
-        return self.f.at(t).subset(self.indices(t))
+        return loss_at(self.f, t).subset(self.indices(t))

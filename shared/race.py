@@ -27,7 +27,7 @@ class Range:
         if not (self.low < self.high and np.isfinite([self.low, self.high]).all() and (self.low > 0 or not self.log)):
             raise ValueError(f"a range needs low < high, and low > 0 if log, got low={self.low}, high={self.high}")
 
-    def at(self, u):
+    def value(self, u):
         """The value with the share `u` in [0, 1] of the range below it."""
         return self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
 
@@ -50,7 +50,7 @@ class Entry:
         else:
             k = int(trials ** (1 / D) + 1e-9)
             u = np.reshape(np.meshgrid(*[(np.arange(k) + 0.5) / k] * D, indexing="ij"), (D, -1))
-        return {name: r.at(part) for (name, r), part in zip(self.space.items(), u)}
+        return {name: r.value(part) for (name, r), part in zip(self.space.items(), u)}
 
 
 def final(rule, f, x0, steps):

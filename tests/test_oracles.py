@@ -1,6 +1,6 @@
 """Wrapped problems, finite sums and line searches against finite differences, torch and SciPy."""
 
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ import torch
 from problems import LOGISTIC, ROSENBROCK
 
 from shared import chance
-from shared.descent import run
+from shared.descent import iterates, loss_at, run
 from shared.landscapes import beale, booth, himmelblau, quadratic, rosenbrock
 from shared.linesearch import backtracking, strong_wolfe
 from shared.optimizers import SGD
@@ -142,8 +142,8 @@ def test_two_wrappers_are_their_composition_and_a_batch_is_of_the_terms_in_eithe
     for name in (inner, outer):
         value, grad = BY_HAND.get(name, lambda f, g: (f, g))(value, grad)
     for _ in range(2):  # asking changes no answer
-        np.testing.assert_allclose(wrapped.at(T)(x), value(x), rtol=1e-12)
-        np.testing.assert_allclose(wrapped.at(T).grad(x), grad(x), rtol=1e-12)
+        np.testing.assert_allclose(loss_at(wrapped, T)(x), value(x), rtol=1e-12)
+        np.testing.assert_allclose(loss_at(wrapped, T).grad(x), grad(x), rtol=1e-12)
 
 
 @pytest.mark.parametrize("outer, inner", PAIRS)
@@ -155,11 +155,34 @@ def test_a_part_of_a_wrapped_sum_is_the_wrapped_part(outer, inner):
     np.testing.assert_allclose(ours.grad(x), theirs.grad(x), rtol=1e-12)
 
 
+class Bowl:
+    """A loss as a reader writes it: f(x) and f.grad(x), nothing else."""
+
+    def __call__(self, x):
+        return (x * x).sum(-1) / 2
+
+    def grad(self, x):
+        return x
+
+
+@pytest.mark.parametrize("wrap", [wrap for name, wrap in WRAPPERS.items() if name != "MiniBatch"] + [lambda f: f])
+def test_a_loss_is_anything_with_a_value_and_a_gradient(wrap):
+    x0 = np.array([0.3, -1.0, 2.0])
+    np.testing.assert_array_equal(run(SGD(0.1), wrap(Bowl()), x0, 5), run(SGD(0.1), wrap(quadratic(1, d=3)), x0, 5))
+
+
+@pytest.mark.parametrize("f, name", [(lambda x: x @ x, "<lambda>"), (Ridge(np.sum), "sum"), (3.0, "float")])
+def test_a_loss_without_a_gradient_is_named_in_one_line(f, name):
+    for walk in (lambda: run(SGD(0.1), f, [1.0], 5), lambda: list(islice(iterates(SGD(0.1), f, [1.0]), 2))):
+        with pytest.raises(TypeError, match=f"^a loss answers f.x. and f.grad.x.: {name} has no grad$"):
+            walk()
+
+
 @pytest.mark.parametrize("outer, inner", [(a, b) for a, b in PAIRS if "Counted" in (a, b)])
 def test_counting_goes_on_inside_and_outside_other_wrappers(outer, inner):
     counted = Counted(SUMS[1])
     wrapped = WRAPPERS[outer](counted) if inner == "Counted" else (counted := Counted(WRAPPERS[inner](SUMS[1])))
-    wrapped.at(T).grad(np.ones((4, 3)))
+    loss_at(wrapped, T).grad(np.ones((4, 3)))
     assert counted.calls["grad"] == 4
 
 
