@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .descent import loss_at
+
 
 @dataclass(frozen=True)
 class Reddi:
@@ -32,7 +34,7 @@ def projected(rule, f, x0, steps, low=-1.0, high=1.0):
     x, s = np.asarray(x0, dtype=float), rule.State()
     xs = [x]
     for t in range(1, steps + 1):
-        x, s = rule.at(t).step(f.at(t), x, s, t)
+        x, s = rule.at(t).step(loss_at(f, t), x, s, t)
         x = np.clip(x, low, high)
         xs.append(x)
     return np.stack(xs)

@@ -4,7 +4,7 @@
 matrices (d, d) are for small networks. The Fisher matrices are those of a classifier with the cross-entropy loss.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,8 @@ from torch import nn
 from torch.func import grad, jacrev, vjp, vmap
 
 from . import chance
-from .oracles import Wrapper
+from .descent import loss_at
+from .oracles import Observer
 
 # ---- The Hessian -------------------------------------------------------------------------------------------------
 
@@ -99,7 +100,7 @@ def empirical_fisher(f, x):
 
 
 @dataclass(frozen=True)
-class Curved(Wrapper):
+class Curved(Observer):
     """A network's oracle that answers for its Gauss-Newton and Fisher matrices too, as GaussNewton, NaturalGradient and
     KFAC ask. Around a MiniBatch, all answers are about the batch: Curved(MiniBatch(f, 256))."""
 
@@ -107,7 +108,7 @@ class Curved(Wrapper):
     t: int = 0
 
     def at(self, t):
-        return type(self)(self.f.at(t), self.seed, t)
+        return replace(self, f=loss_at(self.f, t), t=t)
 
     def gauss_newton(self, x):
         return gauss_newton(self.f, x)

@@ -16,8 +16,16 @@ def iterates(rule, f, x0):
     yield x
     for t in range(1, 10**12):
         with np.errstate(all="ignore"):
-            x, s = (frozen or rule.at(t)).step(f.at(t), x, s, t)
+            x, s = (frozen or rule.at(t)).step(loss_at(f, t), x, s, t)
         yield x
+
+
+def loss_at(f, t):
+    """The loss of step t: f.at(t) where f changes from step to step, else f itself. Raises TypeError without `grad`."""
+    f = f.at(t) if hasattr(f, "at") else f
+    if not hasattr(f, "grad"):
+        raise TypeError(f"a loss answers f(x) and f.grad(x): {getattr(f, '__name__', type(f).__name__)} has no grad")
+    return f
 
 
 def start(rule, x0):

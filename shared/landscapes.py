@@ -54,10 +54,6 @@ class Landscape:
     def __call__(self, x):
         return self.f(x)
 
-    def at(self, t):
-        """The oracle of step t: itself, for a landscape does not change."""
-        return self
-
     def __repr__(self):
         return f"Landscape({self.name!r}, dim={self.dim})"
 

@@ -73,9 +73,6 @@ class Bigram:
         ratio = np.divide(self.P, self.last, out=np.ones_like(self.P), where=self.P > 0)
         return float(-(self.P * np.log(ratio)).sum())
 
-    def at(self, t):
-        return self
-
     def _logits(self, x):
         z = x.reshape(*x.shape[:-1], *self.P.shape)
         return z - z.max(-1, keepdims=True)

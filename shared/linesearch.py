@@ -19,6 +19,15 @@ class Found(NamedTuple):
     ok: bool
 
 
+class Trial(NamedTuple):
+    """A step α that was tried: φ(α) = f(x + α p), its slope φ'(α) = ∇f(x + α p)·p, and the gradient ∇f(x + α p)."""
+
+    alpha: float
+    f: float
+    slope: float
+    grad: np.ndarray
+
+
 def _slope(g, p):
     slope = float(g @ p)
     if not slope < 0:
@@ -37,12 +46,12 @@ def backtracking(f, x, p, alpha=1.0, shrink=0.5, c1=1e-4, max_evaluations=60):
     return Found(0.0, f0, f.grad(x), n, False)
 
 
-def cubic_minimum(a, fa, da, b, fb, db):
-    """The minimiser of the cubic through (a, fa) and (b, fb) with slopes da and db: N&W equation 3.59; NaN if none."""
+def cubic_minimum(a, b):
+    """The minimiser of the cubic with the values and slopes of two trials: N&W equation 3.59; NaN if there is none."""
     with np.errstate(all="ignore"):
-        d1 = da + db - 3 * (fa - fb) / (a - b)
-        d2 = np.sign(b - a) * np.sqrt(d1 * d1 - da * db)
-        return float(b - (b - a) * (db + d2 - d1) / (db - da + 2 * d2))
+        d1 = a.slope + b.slope - 3 * (a.f - b.f) / (a.alpha - b.alpha)
+        d2 = np.sign(b.alpha - a.alpha) * np.sqrt(d1 * d1 - a.slope * b.slope)
+        return float(b.alpha - (b.alpha - a.alpha) * (b.slope + d2 - d1) / (b.slope - a.slope + 2 * d2))
 
 
 def strong_wolfe(f, x, p, alpha=1.0, c1=1e-4, c2=0.9, max_evaluations=25, f0=None, g0=None):
@@ -58,52 +67,52 @@ def strong_wolfe(f, x, p, alpha=1.0, c1=1e-4, c2=0.9, max_evaluations=25, f0=Non
     slope = _slope(g0, p)
     asked = 0
 
-    def φ(a):
+    def tried(α):
         nonlocal asked
         asked += 1
         with np.errstate(all="ignore"):
-            g = f.grad(x + a * p)
-            return a, float(f(x + a * p)), float(g @ p), g
+            g = f.grad(x + α * p)
+            return Trial(α, float(f(x + α * p)), float(g @ p), g)
 
-    def low_enough(point):
-        return point[1] <= f0 + c1 * point[0] * slope
+    def low_enough(trial):
+        return trial.f <= f0 + c1 * trial.alpha * slope
 
-    def flat_enough(point):
-        return abs(point[2]) <= -c2 * slope
+    def flat_enough(trial):
+        return abs(trial.slope) <= -c2 * slope
 
-    def found(point, ok):
-        return Found(point[0], point[1], point[3], asked, ok)
+    def found(trial, ok):
+        return Found(trial.alpha, trial.f, trial.grad, asked, ok)
 
-    last, lo, hi = (0.0, f0, slope, g0), None, None
+    last, lo, hi = Trial(0.0, f0, slope, g0), None, None
     while asked < max_evaluations:  # bracket: grow α until an acceptable step lies between the last two points
-        point = φ(alpha)
-        if not low_enough(point) or (point[1] >= last[1] and last[0] > 0):
-            lo, hi = last, point
+        trial = tried(alpha)
+        if not low_enough(trial) or (trial.f >= last.f and last.alpha > 0):
+            lo, hi = last, trial
             break
-        if flat_enough(point):
-            return found(point, True)
-        if point[2] >= 0:
-            lo, hi = point, last
+        if flat_enough(trial):
+            return found(trial, True)
+        if trial.slope >= 0:
+            lo, hi = trial, last
             break
-        grown = cubic_minimum(*last[:3], *point[:3])
-        last, step = point, point[0] - last[0]
+        grown = cubic_minimum(last, trial)
+        last, step = trial, trial.alpha - last.alpha
         alpha = float(np.clip(grown, alpha + 1.1 * step, alpha + 9 * step)) if np.isfinite(grown) else alpha + 4 * step
-    while lo is not None and asked < max_evaluations:  # zoom: lo is the best point so far, its slope points towards hi
-        a = cubic_minimum(*lo[:3], *hi[:3])
-        near, far = sorted((lo[0], hi[0]))
+    while lo is not None and asked < max_evaluations:  # zoom: lo is the best trial so far, its slope points towards hi
+        alpha = cubic_minimum(lo, hi)
+        near, far = sorted((lo.alpha, hi.alpha))
         if not far - near > 1e-15 * max(1.0, far):
             break
         margin = 0.1 * (far - near)  # a point too close to either end teaches nothing
-        a = float(np.clip(a, near + margin, far - margin)) if np.isfinite(a) else (near + far) / 2
-        point = φ(a)
-        if not low_enough(point) or point[1] >= lo[1]:
-            hi = point
+        alpha = float(np.clip(alpha, near + margin, far - margin)) if np.isfinite(alpha) else (near + far) / 2
+        trial = tried(alpha)
+        if not low_enough(trial) or trial.f >= lo.f:
+            hi = trial
             continue
-        if flat_enough(point):
-            return found(point, True)
-        if point[2] * (hi[0] - lo[0]) >= 0:
+        if flat_enough(trial):
+            return found(trial, True)
+        if trial.slope * (hi.alpha - lo.alpha) >= 0:
             hi = lo
-        lo = point
+        lo = trial
     return found(lo or last, False)
 
 

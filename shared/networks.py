@@ -55,9 +55,6 @@ class NetworkOracle:
         """The number d of parameters."""
         return len(self.start)
 
-    def at(self, t):
-        return self
-
     def subset(self, indices):
         """The same network on these examples only."""
         rows = torch.as_tensor(np.array(indices))

@@ -1,7 +1,11 @@
 """An oracle answers f(x), f.grad(x) and f.hess(x); a change of the problem wraps it.
 
-`f.at(t)` is the oracle of step t. A stochastic oracle is a pure function of (seed, t): whoever asks twice within one
-step sees the same noise or the same batch, and a run can be repeated exactly.
+Wrappers are functions of functions: Clipped(Ridge(f)) clips the penalty's gradient too, Ridge(Clipped(f)) does not. A
+batch is drawn from the terms of the sum wherever MiniBatch stands.
+
+An oracle that changes from step to step has f.at(t), the oracle of step t; `loss_at(f, t)` is it for any oracle. A
+stochastic oracle is a pure function of (seed, t): whoever asks twice within one step sees the same noise or the same
+batch, and a run can be repeated exactly.
 """
 
 from dataclasses import dataclass, field, replace
@@ -10,13 +14,21 @@ from functools import lru_cache
 import numpy as np
 
 from . import chance
+from .descent import loss_at
+
+PLACE = ("dim", "n", "start", "bounds")  # what an oracle says of where it lives: any change of its answers keeps it
+VALUES = ("minima", "f_min", "eigenvalues")  # what it says of its values: a change of the gradient alone keeps it
 
 
 @dataclass(frozen=True)
 class Wrapper:
-    """An oracle around the oracle `f`; what a subclass does not change is f's."""
+    """An oracle around the oracle `f`, with f's answers where a subclass gives no others.
+
+    Of what else f says of itself, only what is named in `keeps` is passed on: a subclass adds what stays true.
+    """
 
     f: object
+    keeps = PLACE
 
     def __call__(self, x):
         return self.f(x)
@@ -27,10 +39,29 @@ class Wrapper:
     def hess(self, x):
         return self.f.hess(x)
 
-    def at(self, t):
-        return replace(self, f=self.f.at(t))
+    def around(self, f):
+        """The same change of another oracle."""
+        return self if f is self.f else replace(self, f=f)
 
-    def __getattr__(self, name):  # bounds, start, minima, ... of a wrapped landscape
+    def at(self, t):
+        return self.around(loss_at(self.f, t))
+
+    def subset(self, indices):
+        """The same change of these terms of a sum."""
+        return self.around(self.f.subset(indices))
+
+    def __getattr__(self, name):
+        if name not in self.keeps:
+            kept = ", ".join(self.keeps)
+            raise AttributeError(f"{type(self).__name__} has no {name!r}: of what it wraps it keeps {kept} only")
+        return getattr(self.f, name)
+
+
+@dataclass(frozen=True)
+class Observer(Wrapper):
+    """A wrapper that changes no answer: whatever f says of itself stays true."""
+
+    def __getattr__(self, name):
         if name.startswith("__") or name == "f":
             raise AttributeError(name)
         return getattr(self.f, name)
@@ -58,6 +89,7 @@ class Clipped(Wrapper):
 
     max_norm: float = np.inf
     max_value: float = np.inf
+    keeps = PLACE + VALUES
 
     def grad(self, x):
         g = np.clip(self.f.grad(x), -self.max_value, self.max_value)
@@ -72,9 +104,10 @@ class Noisy(Wrapper):
     sigma: float = 1.0
     seed: int = 0
     t: int = 0
+    keeps = PLACE + VALUES
 
     def at(self, t):
-        return replace(self, f=self.f.at(t), t=t)
+        return replace(self, f=loss_at(self.f, t), t=t)
 
     def grad(self, x):
         noise = chance.rng((self.seed, self.t)).standard_normal(np.shape(x))
@@ -86,6 +119,15 @@ class Rotated(Wrapper):
     """f(R x): the same landscape, turned about the origin by `angle` (radians) in the plane of the first two axes."""
 
     angle: float = 0.0
+    keeps = ("dim", "n", "f_min", "eigenvalues")
+
+    @property
+    def minima(self):
+        return self.f.minima @ self._matrix(self.dim)
+
+    @property
+    def start(self):
+        return self.f.start @ self._matrix(self.dim)
 
     def _matrix(self, d):
         R = np.eye(d)
@@ -106,7 +148,7 @@ class Rotated(Wrapper):
 
 
 @dataclass(frozen=True)
-class Counted(Wrapper):
+class Counted(Observer):
     """Counts what is asked: `calls` maps "f", "grad" and "hess" to the number of points asked (shared by copies)."""
 
     calls: dict = field(default_factory=lambda: dict.fromkeys(("f", "grad", "hess"), 0))
@@ -128,7 +170,7 @@ class Counted(Wrapper):
 
 
 @dataclass(frozen=True)
-class Remembered(Wrapper):
+class Remembered(Observer):
     """Answers known questions from memory: f and ∇f of the last points cost nothing when asked again.
 
     A rule stays a pure function of its state and asks anew; who counts evaluations, as SciPy does, counts new points:
@@ -138,9 +180,8 @@ class Remembered(Wrapper):
     known: dict = field(default_factory=dict)
     size: int = 256
 
-    def at(self, t):
-        inner = self.f.at(t)
-        return self if inner == self.f else replace(self, f=inner, known={})
+    def around(self, f):
+        return self if f is self.f else replace(self, f=f, known={})
 
     def _recall(self, ask, what, x):
         key = what, np.shape(x), np.asarray(x).tobytes()
@@ -175,8 +216,11 @@ class MiniBatch(Wrapper):
     batch_size: int = 32
     seed: int = 0
     replacement: bool = False
+    keeps = ("dim", "start", "bounds", *VALUES)
 
     def __post_init__(self):
+        if not hasattr(self.f, "n"):
+            raise TypeError(f"MiniBatch: {type(self.f).__name__} is not a sum: it has no n terms to draw from")
         if not 1 <= self.batch_size <= self.f.n:
             raise ValueError(f"MiniBatch: batch_size must lie in [1, {self.f.n}], got {self.batch_size}")
 
@@ -192,4 +236,4 @@ class MiniBatch(Wrapper):
         return _shuffled(self.f.n, self.seed, epoch)[i * self.batch_size : (i + 1) * self.batch_size]
 
     def at(self, t):
-        return self.f.subset(self.indices(t))
+        return loss_at(self.f, t).subset(self.indices(t))

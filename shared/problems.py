@@ -45,9 +45,6 @@ class FiniteSum:
         """The number d of parameters."""
         return self.X.shape[1]
 
-    def at(self, t):
-        return self
-
     def subset(self, indices):
         """The same loss over these terms only."""
         return replace(self, X=self.X[indices], y=self.y[indices])
@@ -161,9 +158,6 @@ class Residuals:
 
     r: Callable
     J: Callable
-
-    def at(self, t):
-        return self
 
     def __call__(self, x):
         return (self.r(x) ** 2).sum(-1) / 2

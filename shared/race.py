@@ -46,7 +46,7 @@ class Range:
         if not (self.low < self.high and np.isfinite([self.low, self.high]).all() and (self.low > 0 or not self.log)):
             raise ValueError(f"a range needs low < high, and low > 0 if log, got low={self.low}, high={self.high}")
 
-    def at(self, u):
+    def value(self, u):
         """The value with the share `u` of the range below it: inside for u in [0, 1], beyond its ends otherwise."""
         return self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
 
@@ -73,7 +73,7 @@ class Entry:
         else:
             k = int(trials ** (1 / D) + 1e-9)
             u = np.reshape(np.meshgrid(*[(np.arange(k) + 0.5) / k] * D, indexing="ij"), (D, -1))
-        return {name: r.at(part) for (name, r), part in zip(self.space.items(), u)}
+        return {name: r.value(part) for (name, r), part in zip(self.space.items(), u)}
 
 
 # ---- Two methods compared ------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class Method:
 
     def outcomes(self, seed, u):
         """The Outcome, of arrays (n,), of the settings whose shares of their ranges are u (n, knobs)."""
-        settings = {name: r.at(part) for (name, r), part in zip(self.knobs.items(), u.T)}
+        settings = {name: r.value(part) for (name, r), part in zip(self.knobs.items(), u.T)}
         if self.batched:
             rows = self.train(seed, **settings)
         else:
@@ -184,7 +184,7 @@ def compare(methods, draws=5, trials=9, seed=0):
     for i, (name, method) in enumerate(methods.items()):
         rows = [_draw(method, trials, seed + 2 * d, i) for d in range(draws)]
         u, outcomes, counts, ends, tried = zip(*rows)
-        knobs = {k: r.at(np.stack(u)[..., j]) for j, (k, r) in enumerate(method.knobs.items())}
+        knobs = {k: r.value(np.stack(u)[..., j]) for j, (k, r) in enumerate(method.knobs.items())}
         ends = {k: np.array([e[j] for e in ends]) for j, k in enumerate(method.knobs)}
         out[name] = Tuned(knobs, Outcome(*map(np.stack, zip(*outcomes))), np.array(counts), ends, list(tried))
     return Comparison(out)
@@ -209,7 +209,7 @@ def _draw(method, trials, seed, i):
         u, tune = u[order], tune[order]
     rest = np.argsort(tune, kind="stable")
     pair = u[[best, *rest[rest != best][:1], best][:2]]
-    tried = {name: r.at(part) for (name, r), part in zip(method.knobs.items(), u.T)}, tune
+    tried = {name: r.value(part) for (name, r), part in zip(method.knobs.items(), u.T)}, tune
     return pair, method.outcomes(seed + 1, pair), len(u), ends, tried
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from shared.descent import run
+from shared.descent import loss_at, run
 
 
 def torch_path(make, problem, x0, steps, schedule=None):
@@ -13,7 +13,7 @@ def torch_path(make, problem, x0, steps, schedule=None):
     scheduler = schedule and schedule(optimizer)
     path = [p.detach().numpy().copy()]
     for t in range(1, steps + 1):
-        oracle = problem.at(t)
+        oracle = loss_at(problem, t)
 
         def closure(oracle=oracle):
             x = p.detach().numpy()

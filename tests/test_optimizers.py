@@ -93,7 +93,6 @@ def test_newton_is_exact_on_a_quadratic_and_survives_singular_hessians():
         def __call__(self, x): return x[..., 0] ** 2
         def grad(self, x): return np.stack([2 * x[..., 0], 0 * x[..., 0]], -1)
         def hess(self, x): return np.broadcast_to(np.diag([2.0, 0.0]), (*x.shape[:-1], 2, 2))
-        def at(self, t): return self
 
     np.testing.assert_allclose(run(Newton(), Trough(), [[3.0, 5.0], [np.nan, 1.0]], 1)[-1, 0], [0.0, 5.0], atol=1e-12)
 

@@ -1,16 +1,19 @@
 """Wrapped problems, finite sums and line searches against finite differences, torch and SciPy."""
 
+from itertools import islice, product
+
 import numpy as np
 import pytest
 import scipy.optimize
 import torch
 from problems import LOGISTIC, ROSENBROCK
 
-from shared.descent import run
-from shared.landscapes import beale, quadratic, rosenbrock
+from shared import chance
+from shared.descent import iterates, loss_at, run
+from shared.landscapes import beale, booth, himmelblau, quadratic, rosenbrock
 from shared.linesearch import backtracking, strong_wolfe
 from shared.optimizers import SGD
-from shared.oracles import Clipped, Counted, MiniBatch, Noisy, Ridge, Rotated
+from shared.oracles import Clipped, Counted, MiniBatch, Noisy, Remembered, Ridge, Rotated
 from shared.problems import LeastSquares, Logistic, Softmax
 
 RNG = np.random.default_rng(5)
@@ -110,6 +113,116 @@ def test_counted_counts_points():
     f = Counted(rosenbrock())
     run(SGD(1e-4), f, np.ones((7, 2)), 10)
     assert f.calls == {"f": 0, "grad": 70, "hess": 0}
+
+
+# ---- Wrappers around wrappers ----------------------------------------------------------------------------------------
+
+T, R = 3, np.array([[np.cos(0.7), np.sin(0.7), 0], [-np.sin(0.7), np.cos(0.7), 0], [0, 0, 1]])
+ROWS = MiniBatch(SUMS[0], batch_size=5, seed=2).indices(T)
+WRAPPERS = {
+    "Ridge": lambda f: Ridge(f, 10.0), "Clipped": lambda f: Clipped(f, max_norm=1e-3),
+    "Rotated": lambda f: Rotated(f, 0.7), "Noisy": lambda f: Noisy(f, 0.5, seed=3),
+    "MiniBatch": lambda f: MiniBatch(f, 5, seed=2), "Counted": Counted, "Remembered": Remembered,
+}  # fmt: skip
+BY_HAND = {  # the same changes as plain functions: (f, ∇f) -> (f, ∇f) at step T
+    "Ridge": lambda f, g: (lambda x: f(x) + 5 * x @ x, lambda x: g(x) + 10 * x),
+    "Clipped": lambda f, g: (f, lambda x: g(x) * min(1, 1e-3 / np.linalg.norm(g(x)))),
+    "Noisy": lambda f, g: (f, lambda x: g(x) + 0.5 * chance.rng((3, T)).standard_normal(3)),
+    "Rotated": lambda f, g: (lambda x: f(R @ x), lambda x: R.T @ g(R @ x)),
+}
+PAIRS = [pair for pair in product(WRAPPERS, WRAPPERS) if pair != ("MiniBatch", "MiniBatch")]
+
+
+@pytest.mark.parametrize("outer, inner", PAIRS)
+def test_two_wrappers_are_their_composition_and_a_batch_is_of_the_terms_in_either_order(outer, inner):
+    x, f = np.array([0.3, -1.0, 2.0]), SUMS[1]
+    wrapped = WRAPPERS[outer](WRAPPERS[inner](f))
+    terms = f.subset(ROWS) if "MiniBatch" in (outer, inner) else f
+    value, grad = terms, terms.grad
+    for name in (inner, outer):
+        value, grad = BY_HAND.get(name, lambda f, g: (f, g))(value, grad)
+    for _ in range(2):  # asking changes no answer
+        np.testing.assert_allclose(loss_at(wrapped, T)(x), value(x), rtol=1e-12)
+        np.testing.assert_allclose(loss_at(wrapped, T).grad(x), grad(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("outer, inner", PAIRS)
+def test_a_part_of_a_wrapped_sum_is_the_wrapped_part(outer, inner):
+    x, part = np.array([0.3, -1.0, 2.0]), np.arange(7, 20)
+    wrap = lambda f: WRAPPERS[outer](WRAPPERS[inner](f))
+    ours, theirs = wrap(SUMS[1]).subset(part).at(T), wrap(SUMS[1].subset(part)).at(T)
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-12)
+    np.testing.assert_allclose(ours.grad(x), theirs.grad(x), rtol=1e-12)
+
+
+class Bowl:
+    """A loss as a reader writes it: f(x) and f.grad(x), nothing else."""
+
+    def __call__(self, x):
+        return (x * x).sum(-1) / 2
+
+    def grad(self, x):
+        return x
+
+
+@pytest.mark.parametrize("wrap", [wrap for name, wrap in WRAPPERS.items() if name != "MiniBatch"] + [lambda f: f])
+def test_a_loss_is_anything_with_a_value_and_a_gradient(wrap):
+    x0 = np.array([0.3, -1.0, 2.0])
+    np.testing.assert_array_equal(run(SGD(0.1), wrap(Bowl()), x0, 5), run(SGD(0.1), wrap(quadratic(1, d=3)), x0, 5))
+
+
+@pytest.mark.parametrize("f, name", [(lambda x: x @ x, "<lambda>"), (Ridge(np.sum), "sum"), (3.0, "float")])
+def test_a_loss_without_a_gradient_is_named_in_one_line(f, name):
+    for walk in (lambda: run(SGD(0.1), f, [1.0], 5), lambda: list(islice(iterates(SGD(0.1), f, [1.0]), 2))):
+        with pytest.raises(TypeError, match=f"^a loss answers f.x. and f.grad.x.: {name} has no grad$"):
+            walk()
+
+
+@pytest.mark.parametrize("outer, inner", [(a, b) for a, b in PAIRS if "Counted" in (a, b)])
+def test_counting_goes_on_inside_and_outside_other_wrappers(outer, inner):
+    counted = Counted(SUMS[1])
+    wrapped = WRAPPERS[outer](counted) if inner == "Counted" else (counted := Counted(WRAPPERS[inner](SUMS[1])))
+    loss_at(wrapped, T).grad(np.ones((4, 3)))
+    assert counted.calls["grad"] == 4
+
+
+@pytest.mark.parametrize("f", [booth(), himmelblau()], ids=lambda f: f.name)
+@pytest.mark.parametrize("outer, inner", [pair for pair in PAIRS if "MiniBatch" not in pair])
+def test_what_a_wrapped_landscape_says_of_itself_is_true(outer, inner, f):
+    wrapped = WRAPPERS[outer](WRAPPERS[inner](f))
+    assert wrapped.dim == 2 and len(wrapped.start) == 2
+    around = RNG.uniform(-8, 8, (2000, 2))
+    if hasattr(wrapped, "f_min"):
+        assert wrapped.f_min <= wrapped(around).min()
+    if hasattr(wrapped, "minima"):
+        assert (wrapped(wrapped.minima)[:, None] <= wrapped(wrapped.minima[:, None] + 0.01 * around[:50])).all()
+        assert np.allclose(wrapped(wrapped.minima), wrapped.f_min)
+        assert np.allclose(wrapped.eigenvalues, np.linalg.eigvalsh(wrapped.hess(wrapped.minima[0])))
+    assert hasattr(wrapped, "minima") == ("Ridge" not in (outer, inner))
+
+
+@pytest.mark.parametrize("outer, inner", PAIRS)
+def test_what_a_wrapped_sum_says_of_its_terms_is_true(outer, inner):
+    wrapped, x = WRAPPERS[outer](WRAPPERS[inner](LeastSquares(X, LABELS))), np.array([0.3, -1.0, 2.0])
+    assert getattr(wrapped, "n", 20) == 20 and wrapped.dim == 3
+    if hasattr(wrapped, "losses"):
+        np.testing.assert_allclose(wrapped.losses(x).mean(), wrapped(x))
+    if hasattr(wrapped, "grads"):
+        np.testing.assert_allclose(wrapped.grads(x).mean(0), wrapped.grad(x))
+
+
+def test_a_turned_landscape_starts_where_its_path_is_the_turned_path():
+    f, turned = beale(), Rotated(beale(), 0.7)
+    np.testing.assert_allclose(turned(turned.start), f(f.start))
+    np.testing.assert_allclose(turned.grad(turned.minima), 0, atol=1e-9)
+
+
+def test_what_a_wrapper_cannot_keep_is_refused_in_one_line():
+    with pytest.raises(AttributeError, match="Ridge has no 'minima': of what it wraps it keeps dim, n, start,"):
+        Ridge(booth()).minima  # noqa: B018
+    for f in (booth(), Ridge(booth()), MiniBatch(SUMS[0], 5)):
+        with pytest.raises(TypeError, match=f"MiniBatch: {type(f).__name__} is not a sum: it has no n terms"):
+            MiniBatch(f, 5)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -76,9 +76,6 @@ class Matrix:
     def grad(self, x):
         return (self.A.T @ self.residual(x) @ self.B.T).reshape(x.shape)
 
-    def at(self, t):
-        return self
-
 
 @pytest.mark.parametrize("options", [
     dict(lr=0.003), dict(lr=0.003, beta2_decay=-0.5, eps=(1e-2, 1e-2), d=2.0), dict(lr=0.003, weight_decay=0.3),

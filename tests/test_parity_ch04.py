@@ -182,7 +182,6 @@ def test_muon_on_flat_vectors_equals_muon_on_matrices():
 
     class Fit:  # ‖X − C‖²/2
         def grad(self, x): return x - C.ravel()
-        def at(self, t): return self
 
     xs = run(Muon(0.05, shape=(3, 5)), Fit(), np.zeros((2, 15)), 20)
     W = torch.nn.Parameter(torch.zeros(3, 5, dtype=torch.float64))

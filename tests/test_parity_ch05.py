@@ -150,7 +150,6 @@ class Exponential:
     def J(self, x):
         e = np.exp(x[..., 1:2] * self.u)
         return np.stack([e, x[..., :1] * self.u * e, np.ones_like(e)], -1)
-    def at(self, t): return self
     def __call__(self, x): return (self.r(x) ** 2).sum(-1) / 2
     def grad(self, x): return np.einsum("...ni,...n->...i", self.J(x), self.r(x))
     def gauss_newton(self, x): return np.swapaxes(self.J(x), -1, -2) @ self.J(x)
@@ -169,7 +168,6 @@ def test_shampoo_of_a_tensor_is_shampoo_of_the_flat_vector():
     T = rng.standard_normal((3, 4))
 
     class Distance:
-        def at(self, t): return self
         def grad(self, x): return (x - T.ravel()) * np.arange(1, 13)
 
     optimizer = TorchRule([W], Shampoo(0.3))
@@ -186,7 +184,6 @@ def test_one_step_of_shampoo_by_its_definition():
     G, ε = np.random.default_rng(0).standard_normal((3, 4)), 1e-4
 
     class Constant:
-        def at(self, t): return self
         def grad(self, x): return G.ravel()
 
     step = -run(Shampoo(1.0, shape=(3, 4)), Constant(), np.zeros(12), 1)[-1].reshape(3, 4)

@@ -98,8 +98,8 @@ def test_one_step_from_a_finite_place_is_finite_and_keeps_the_shape(name, data):
     rule = RULES[name]()
     rule = replace(rule, lr=data.draw(rates(rule))).at(1)
     with np.errstate(all="ignore"):                   # as in `run`
-        new, state = rule.step(f.at(1), x, rule.State(), 1)
-        again, after = rule.step(f.at(2), new, state, 2)
+        new, state = rule.step(f, x, rule.State(), 1)
+        again, after = rule.step(f, new, state, 2)
     assert new.shape == x.shape and np.isfinite(new).all()
     assert again.shape == x.shape
     assert [np.shape(part) for part in after] == [np.shape(part) for part in state]

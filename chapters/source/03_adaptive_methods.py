@@ -40,7 +40,7 @@ from torch.nn.functional import cross_entropy
 
 from shared import chance, data, landscapes, language, plots, race, theme
 from shared.counterexamples import Reddi, projected
-from shared.descent import grid, iterates, run
+from shared.descent import grid, iterates, loss_at, run
 from shared.exercises import check
 from shared.explorers import anatomy, heatmap, rotation
 from shared.networks import NetworkOracle, mlp
@@ -92,7 +92,6 @@ class Steep:
     """(10 x)² + y⁴."""
     def __call__(self, x): return 100 * x[..., 0] ** 2 + x[..., 1] ** 4
     def grad(self, x): return np.stack([200 * x[..., 0], 4 * x[..., 1] ** 3], -1)
-    def at(self, t): return self
 
 steep, rates = Steep(), np.geomspace(1e-3, 2, 200)
 starts = np.linspace(1.2, 1.8, 9)[:, None] * [0.1, 1]     # several: a lucky rate may jump to 0 from one of them
@@ -202,7 +201,6 @@ claim(f"AdaGrad's first-epoch loss is lower by {saved.round(3)} of SGD's (three 
 # %% slideshow={"slide_type": "skip"}
 class Slope:
     """A loss with the same gradient everywhere."""
-    def at(self, t): return self
     def grad(self, x): return np.ones_like(x)
 
 moves = -np.diff(run(Adagrad(1.0), Slope(), [0.0], 100)[:, 0])
@@ -701,7 +699,7 @@ claim("the valleys have about the same width", max(width.values()) < 2 * min(wid
 class Scaled:
     """1000 times a loss."""
     def __init__(self, f): self.f = f
-    def at(self, t): return Scaled(self.f.at(t))
+    def at(self, t): return Scaled(loss_at(self.f, t))
     def grad(self, x): return 1000 * self.f.grad(x)
 
 short = dict(f=MiniBatch(softmax, 64, 0), x0=np.zeros(softmax.dim), steps=50)
@@ -766,7 +764,7 @@ shares = {"grid": (cells + rng.uniform(size=(N, 2, 1))) / 4, "random": rng.unifo
 lr_range = race.Range(1e-4, 1, log=True)
 second = {"ε": (race.Range(1e-12, 1e-6, log=True), lambda lr, e: Adam(lr, betas=(0.9, 0.99), eps=e)),
           "β₁": (race.Range(0.01, 1, log=True), lambda lr, b: Adam(lr, betas=(1 - b, 0.99)))}
-found = {(symbol, how): np.sort(np.nan_to_num(rosen(race.final(make(lr_range.at(u[:, 0]), other.at(u[:, 1])), rosen, rosen.start, 200)), nan=1e9).min(1))
+found = {(symbol, how): np.sort(np.nan_to_num(rosen(race.final(make(lr_range.value(u[:, 0]), other.value(u[:, 1])), rosen, rosen.start, 200)), nan=1e9).min(1))
          for symbol, (other, make) in second.items() for how, u in shares.items()}
 fig, axes = theme.figure(9, 3.1, 1, 2, sharey=True)
 for ax, symbol in zip(axes, second):

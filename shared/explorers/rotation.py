@@ -28,9 +28,6 @@ class Turned:
     def __init__(self, kappa, angles):
         self.axes = np.stack([quadratic(kappa, np.radians(a)).hess(np.zeros(2)) for a in angles])
 
-    def at(self, t):
-        return self
-
     def grad(self, x):
         return (x.reshape(len(x), -1, 2) @ self.axes).reshape(x.shape)
 

@@ -151,7 +151,7 @@ def accepts(make):
     return inspect.signature(make).parameters
 
 
-def at(options, k):
+def evaluated(options, k):
     """The options of step k + 1: schedules evaluated."""
     return {name: value(k) if callable(value) else value for name, value in options.items()}
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from .base import Library, at, load, load_tensorflow, scheduled
+from .base import Library, evaluated, load, load_tensorflow, scheduled
 
 
 class Keras(Library):
@@ -40,14 +40,14 @@ class Keras(Library):
         keras.config.set_floatx(dtype)  # the precision of the learning rate, too
         try:
             xs = [keras.Variable(x, dtype=dtype) for x in problem.start]
-            optimizer, moving = make(**at(options, 0)), scheduled(options)
+            optimizer, moving = make(**evaluated(options, 0)), scheduled(options)
             optimizer.build(xs)
             for name in set(moving) - {"learning_rate"}:  # which is a variable already
                 setattr(optimizer, name, keras.Variable(getattr(optimizer, name), dtype=dtype, trainable=False))
             step = self.compiled(optimizer)
             yield [keras.ops.convert_to_numpy(x).copy() for x in xs]
             for k in range(recipe.steps):
-                for name, value in at(moving, k).items():
+                for name, value in evaluated(moving, k).items():
                     getattr(optimizer, name).assign(value)
                 if recipe.before:
                     recipe.before(optimizer, xs, k)

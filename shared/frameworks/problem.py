@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from shared import chance, data
+from shared.descent import loss_at
 from shared.problems import cross_entropy
 
 
@@ -85,4 +86,4 @@ class OnLandscape:
         return [self.x0]
 
     def grads(self, tensors, t):
-        return [self.f.at(t).grad(tensors[0].astype(float)).astype(tensors[0].dtype)]
+        return [loss_at(self.f, t).grad(tensors[0].astype(float)).astype(tensors[0].dtype)]

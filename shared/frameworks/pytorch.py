@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 
-from .base import Library, at, load, scheduled
+from .base import Library, evaluated, load, scheduled
 
 
 class PyTorch(Library):
@@ -30,12 +30,12 @@ class PyTorch(Library):
     def walk(self, recipe, make, options):
         torch, problem = self.require(), recipe.problem
         params = [torch.nn.Parameter(torch.tensor(x, dtype=getattr(torch, recipe.dtype))) for x in problem.start]
-        optimizer, moving = make(params, **at(options, 0)), scheduled(options)
+        optimizer, moving = make(params, **evaluated(options, 0)), scheduled(options)
         yield [p.detach().numpy().copy() for p in params]
         for k in range(recipe.steps):
             for p, g in zip(params, problem.grads([p.detach().numpy() for p in params], k + 1)):
                 p.grad = torch.tensor(g, dtype=p.dtype)
-            optimizer.param_groups[0].update(at(moving, k))
+            optimizer.param_groups[0].update(evaluated(moving, k))
             if recipe.before:
                 recipe.before(optimizer, params, k)
             optimizer.step((lambda: torch.zeros(())) if make is torch.optim.LBFGS else None)
