@@ -140,37 +140,32 @@ class Curved(Observer):
 # ---- Eigenvalues from products -----------------------------------------------------------------------------------
 
 
-def power_iteration(product, v, tol=1e-3, max_iter=100):
-    """The eigenvalue of largest magnitude of a symmetric `product` v -> A v, and its unit eigenvector.
+class NotConverged(ArithmeticError):
+    """An iteration ended with a residual that is not small: what it holds is no eigenvalue."""
 
-    Warm-started at v (d,): passing the last answer makes following an eigenvalue along a training run cheap. Stops when
-    the eigenvalue changes by less than `tol`, relatively.
+
+def power_iteration(product, v, tol=1e-3, max_iter=100):
+    """The eigenvalue λ of largest magnitude of a symmetric `product` v -> A v, and its unit eigenvector.
+
+    Stops when ‖A v − λ v‖ <= tol |λ|: an eigenvalue then lies within tol |λ| of λ. Raises NotConverged after max_iter
+    products, as for diag(1, −1): of two eigenvalues of one magnitude neither wins, and v swings for ever.
     """
-    v, last = v / np.linalg.norm(v), np.inf
+    v = v / np.linalg.norm(v)
     for _ in range(max_iter):
         w = product(v)
-        eigenvalue = float(v @ w)  # Rayleigh quotient
-        norm = np.linalg.norm(w)
-        if norm == 0 or not np.isfinite(norm):
-            return eigenvalue, v
-        v = w / norm
-        if abs(eigenvalue - last) <= tol * abs(eigenvalue):
-            break
-        last = eigenvalue
-    return eigenvalue, v
+        λ = float(v @ w)  # Rayleigh quotient
+        if not np.isfinite(λ) or np.linalg.norm(w - λ * v) <= tol * abs(λ):
+            return λ, v
+        v = w / np.linalg.norm(w)
+    raise NotConverged(f"power_iteration: no eigenvalue to within {tol:g} of itself after {max_iter} products")
 
 
-def sharpness(f, x, v=None, tol=1e-3, max_iter=100):
-    """The largest eigenvalue of the Hessian at x and its eigenvector; pass the last eigenvector as v to follow it."""
-    v = chance.rng(0).standard_normal(f.dim) if v is None else v
-    return power_iteration(lambda u: hvp(f, x, u), v, tol, max_iter)
-
-
-def lanczos(product, v, steps):
+def lanczos(product, v, steps, tol=0.0):
     """The tridiagonal matrix T (k, k) = Vᵀ A V of a symmetric `product` v -> A v, and V (d, k) (Lanczos 1950).
 
     T's extreme eigenvalues approach A's long before k = d. Every new vector is made orthogonal to all the old ones:
-    without that, rounding brings converged eigenvalues back as ghosts.
+    without that, rounding brings converged eigenvalues back as ghosts. Stops before `steps` where nothing new is to be
+    learnt, and with `tol` once the largest eigenvalue θ is known: (θ, q) of T has ‖A Vq − θ Vq‖ = β |q's last entry|.
     """
     V, α, β = [v / np.linalg.norm(v)], [], []
     for k in range(min(steps, len(v))):
@@ -179,19 +174,56 @@ def lanczos(product, v, steps):
         Q = np.stack(V)
         for _ in range(2):  # twice is enough (Parlett 1980)
             w = w - Q.T @ (Q @ w)
+        T = np.diag(α) + np.diag(β, 1) + np.diag(β, -1)
         β.append(float(np.linalg.norm(w)))
-        if not β[-1] > 1e-12 * max(map(abs, α)):  # an invariant subspace: nothing new to learn
+        if not β[-1] > 1e-12 * max(map(abs, α)):  # an invariant subspace
             break
+        if tol:
+            θ, q = np.linalg.eigh(T)
+            if β[-1] * abs(q[-1, -1]) <= tol * abs(θ[-1]):
+                break
         V.append(w / β[-1])
-    k = len(α)
-    return np.diag(α) + np.diag(β[: k - 1], 1) + np.diag(β[: k - 1], -1), np.stack(V[:k], 1)
+    return T, np.stack(V[: len(α)], 1)
 
 
-def top_eigenvalues(product, d, k=5, steps=80, seed=0):
-    """The k largest eigenvalues, descending, and their unit eigenvectors (d, k), from `steps` products."""
+def largest_eigenvalue(product, v, tol=1e-3, max_iter=100):
+    """The largest eigenvalue λ (not the largest magnitude) of a symmetric `product` v -> A v, and its unit eigenvector.
+
+    Lanczos from v, and one product more to see that ‖A q − λ q‖ <= tol |λ|; raises NotConverged if it is not. A v
+    without a part along the eigenvector cannot find it: begin at a random one. NaN where a product is not finite.
+    """
+    T, V = lanczos(product, v, max_iter, tol / 2)
+    if not np.isfinite(T).all():
+        return np.nan, V[:, 0]
+    θ, Q = np.linalg.eigh(T)
+    λ, q = float(θ[-1]), V @ Q[:, -1]
+    if np.linalg.norm(product(q) - λ * q) > max(tol * abs(λ), 1e-10 * abs(θ).max()):
+        raise NotConverged(f"largest_eigenvalue: not known to within {tol:g} of itself after {max_iter} products")
+    return λ, q
+
+
+def sharpness(f, x, v=None, tol=1e-3, max_iter=100):
+    """The largest eigenvalue of the Hessian at x and its eigenvector; pass the last eigenvector as v to follow it.
+
+    A tenth of a random vector is added to v: if another eigenvalue has become the largest, it is found.
+    """
+    random = chance.rng(0).standard_normal(f.dim)
+    start = random if v is None else v / np.linalg.norm(v) + 0.1 * random / np.linalg.norm(random)
+    return largest_eigenvalue(lambda u: hvp(f, x, u), start, tol, max_iter)
+
+
+def top_eigenvalues(product, d, k=5, steps=80, seed=0, tol=1e-3):
+    """The k largest eigenvalues, descending, and their unit eigenvectors (d, k), from `steps` products.
+
+    k products more check that ‖A q − λ q‖ <= tol ‖A‖ for each of them; raises NotConverged if not.
+    """
     T, V = lanczos(product, chance.rng(seed).standard_normal(d), steps)
-    λ, Q = np.linalg.eigh(T)
-    return λ[::-1][:k], V @ Q[:, ::-1][:, :k]
+    θ, Q = np.linalg.eigh(T)
+    λ, vectors = θ[::-1][:k], V @ Q[:, ::-1][:, :k]
+    residual = max(np.linalg.norm(product(q) - e * q) for e, q in zip(λ, vectors.T))
+    if not residual <= tol * abs(θ).max():
+        raise NotConverged(f"top_eigenvalues: {k} eigenvalues are not known to within {tol:g} after {steps} products")
+    return λ, vectors
 
 
 def spectral_density(product, d, steps=60, probes=4, seed=0):

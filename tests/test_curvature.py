@@ -86,6 +86,61 @@ def test_lanczos_stops_in_an_invariant_subspace():
     np.testing.assert_allclose(np.linalg.eigvalsh(T), [1.0, 2.0], atol=1e-12)
 
 
+@pytest.mark.parametrize("estimate", [curvature.power_iteration, curvature.largest_eigenvalue])
+def test_a_largest_eigenvalue_is_one_or_an_error(estimate):
+    """Against eigvalsh on random symmetric matrices, within a budget that does not always suffice."""
+    rng, refused = np.random.default_rng(1), 0
+    for d in (1, 2, 3, 8, 30) * 12:
+        A = rng.standard_normal((d, d))
+        A, v = A + A.T, rng.standard_normal(d)
+        λ = np.linalg.eigvalsh(A)
+        try:
+            found, q = estimate(A.__matmul__, v, tol=1e-4, max_iter=25)
+        except curvature.NotConverged:
+            refused += 1
+            continue
+        assert np.abs(λ - found).min() <= 1e-4 * abs(found) and np.linalg.norm(q) == pytest.approx(1)
+        assert np.linalg.norm(A @ q - found * q) <= 1e-4 * abs(found) + 1e-9
+        if estimate is curvature.largest_eigenvalue:
+            assert found == pytest.approx(λ[-1], abs=1e-3 * np.abs(λ).max())
+    assert refused < 45
+
+
+def test_two_eigenvalues_of_one_magnitude_have_no_winner():
+    def swing(v):
+        return np.array([1.0, -1.0]) * v
+
+    with pytest.raises(curvature.NotConverged, match="no eigenvalue to within 0.001 of itself after 100 products"):
+        curvature.power_iteration(swing, np.array([1.0, 0.9]))
+    assert curvature.largest_eigenvalue(swing, np.array([1.0, 0.9]))[0] == pytest.approx(1)
+
+
+class Bowl:
+    """½ xᵀ A x as `sharpness` asks."""
+
+    dim, A = 3, torch.diag(torch.tensor([2.0, -5.0, 1.0], dtype=torch.float64))
+
+    def tensor(self, x): return torch.as_tensor(np.asarray(x), dtype=torch.float64)
+    def value(self, x): return x @ self.A @ x / 2
+
+
+def test_sharpness_is_the_largest_curvature_not_the_largest_magnitude():
+    λ, v = curvature.sharpness(Bowl(), np.ones(3))
+    assert λ == pytest.approx(2) and abs(v[0]) == pytest.approx(1, abs=1e-3)
+    assert curvature.sharpness(Bowl(), np.ones(3), v=np.array([0.0, 0.0, 1.0]))[0] == pytest.approx(2)  # warm, and off
+    assert np.isnan(curvature.sharpness(Bowl(), np.ones(3), v=np.full(3, np.nan))[0])
+
+
+def test_too_few_products_are_said(f, trained):
+    def product(v):
+        return curvature.hvp(f, trained, v)
+
+    with pytest.raises(curvature.NotConverged, match="not known to within 0.001 of itself after 2 products"):
+        curvature.sharpness(f, trained, max_iter=2)
+    with pytest.raises(curvature.NotConverged, match="5 eigenvalues are not known to within 0.001 after 6 products"):
+        curvature.top_eigenvalues(product, f.dim, k=5, steps=6)
+
+
 def test_the_spectral_density_has_the_moments_of_the_spectrum(f, trained, H):
     nodes, weights = curvature.spectral_density(lambda v: H @ v, f.dim, steps=30, probes=60)
     assert weights.sum() == pytest.approx(1.0)
