@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import theme
-from .live import _LOCK, Choices, Play, Point, Slider
-from .marks import GLYPHS, letters_of
+from shared.figures import raster
+from shared.live import _LOCK, Choices, Play, Point, Slider
+from shared.marks import GLYPHS, letters_of
 
 LIMIT = 1_500_000  # bytes of HTML
 QUANTUM = 0.5  # of a pixel at twice the screen's resolution: a vertex as int16 reaches 16,000 pixels
@@ -73,7 +73,7 @@ class _Oven:
         """The number of the present background among the different ones."""
         if self.background not in self.pictures:
             image, buffer = Image.open(BytesIO(self.background)), BytesIO()
-            image = theme.reduced(image).convert("RGB")
+            image = raster.reduced(image).convert("RGB")
             image.save(buffer, "webp", lossless=True, quality=60, method=4)
             self.pictures[self.background] = len(self.pictures), buffer.getvalue()
         return self.pictures[self.background][0]

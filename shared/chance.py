@@ -3,6 +3,8 @@
 The environment variable `COURSE_SEED` (a whole number, 0 by default: the course as printed) reaches child processes by
 itself. In world 0 a seed is what NumPy and torch make of it; in any other world it opens a stream of its own, so that
 no draw of one world appears in another (NumPy's spawn keys). What the course claims should hold in all of them.
+
+May import: nothing.
 """
 
 import os

@@ -1,8 +1,13 @@
-"""Run a rule: trajectories, and whole grids of hyperparameters in one batch."""
+"""Run a rule: trajectories, and whole grids of hyperparameters in one batch.
+
+May import: nothing.
+"""
 
 from itertools import islice
 
 import numpy as np
+
+TRAVELLING, DIVERGED = -1, -2  # what a start is when it reached no minimum: see basin
 
 
 def iterates(rule, f, x0):
@@ -60,3 +65,14 @@ def grid(**axes):
     {'lr': (3, 2), 'momentum': (3, 2)}
     """
     return dict(zip(axes, np.meshgrid(*axes.values(), indexing="ij"), strict=True))
+
+
+def basin(rule, f, starts, steps, radius=0.1):
+    """The number of the minimum that each start (..., d) is within `radius` of after `steps` steps: integers (...).
+
+    TRAVELLING (-1) marks a start that is near none, DIVERGED (-2) one that left for infinity.
+    """
+    end = run(rule, f, starts, steps, every=max(steps, 1))[-1]
+    distance = np.linalg.norm(np.nan_to_num(end, nan=np.inf)[..., None, :] - f.minima, axis=-1)
+    nearest = np.where(distance.min(-1) < radius, distance.argmin(-1), TRAVELLING)
+    return np.where(distance.min(-1) < 1e3, nearest, DIVERGED)

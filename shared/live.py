@@ -72,8 +72,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.spines import Spine
 from PIL import Image
 
-from . import theme
-from .marks import GLYPHS, Reader, Shown, axis_key, head, letters_of, trail  # noqa: F401  (explorers import head and trail from here)
+from shared.figures import raster, theme
+from shared.marks import GLYPHS, Reader, Shown, axis_key, head, letters_of, trail  # noqa: F401  (explorers import head and trail from here)
 
 STRICT = bool(os.environ.get("LIVE_STRICT"))  # raise what compute and draw raise (tests), rather than show it
 _LOCK = threading.RLock()  # widget messages may arrive on another thread; matplotlib's caches know no threads
@@ -544,7 +544,7 @@ class LiveFigure(anywidget.AnyWidget):
     def png(self, scale=1.0):
         """The present frame, drawn by matplotlib, as PNG bytes."""
         with _LOCK, self._cut():
-            picture = theme.png(self.fig, scale)
+            picture = raster.png(self.fig, scale)
             for artist in self._still:
                 artist._stale = False
             return picture
@@ -576,7 +576,7 @@ class LiveFigure(anywidget.AnyWidget):
 
     def bake(self, grid=None, **limits):
         """All frames over a grid of the controls, as a dictionary for JSON: see `shared.baking.bake`."""
-        from .baking import bake
+        from shared.baking import bake
 
         return bake(self, grid, **limits)
 
@@ -622,7 +622,7 @@ class _ControlTrait(traitlets.TraitType):
 
 def baked_html(explorer, grid=None, **options):
     """The figure as a self-contained piece of HTML that answers without a kernel: see `shared.baking.baked_html`."""
-    from .baking import baked_html
+    from shared.baking import baked_html
 
     return baked_html(explorer, grid, **options)
 

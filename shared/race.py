@@ -11,6 +11,8 @@ independent draws. In each, every method gets `trials` settings that no other dr
     claim(f"Adam ends at {r} of SGD's loss", r.high < 0.8 and not r.flips and not r.edge)
 
 `race` answers "after how many trials?": what tuning gives with 1, 2, 4, ... of them.
+
+May import: chance, descent, problems.
 """
 
 import json
@@ -24,9 +26,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import chance
-from .descent import iterates
-from .oracles import Counted
+from shared import chance
+from shared.descent import iterates
+from shared.problems import Counted
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """What the theorems predict: rates, stability limits and noise floors, to be drawn over what is measured.
 
 μ ≤ λ ≤ L are eigenvalues of the Hessian, κ = L/μ the condition number, η the learning rate, k or T a number of steps.
+
+May import: nothing.
 """
 
 import numpy as np

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from shared.descent import grid, run
-from shared.landscapes import quadratic, rosenbrock
-from shared.networks import TorchRule, mlp
+from shared.models.mlp import mlp
 from shared.optimizers import SGD, Adam
+from shared.optimizers.torch_rule import TorchRule
+from shared.problems import quadratic, rosenbrock
 
 
 def seconds(work, repeats=3):

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from bench_core import seconds
 
-from shared.depth import deep, train
 from shared.descent import run
 from shared.distributed import launch
-from shared.landscapes import quadratic, rosenbrock
+from shared.models.deep import deep
 from shared.optimizers import Adam
+from shared.problems import quadratic, rosenbrock
+from shared.problems.training import train
 
 
 def growth(what, sizes, make, measure=seconds):

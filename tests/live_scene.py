@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from shared import theme
+from shared.figures import theme
 from shared.live import Choice, Choices, LiveFigure, Play, Point, Slider, Toggle, head, trail
 
 METHODS = ["SGD", "Momentum", "Nesterov", "RMSprop", "Adam", "AdamW"]

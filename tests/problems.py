@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from shared.landscapes import quadratic, rosenbrock
-from shared.problems import Logistic
+from shared.problems import Logistic, quadratic, rosenbrock
 
 
 def _logistic():

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from shared import course, theme
+from shared.course import outline
+from shared.descent import DIVERGED, TRAVELLING, basin
 from shared.explorers import basins, tuning
-from shared.landscapes import himmelblau
+from shared.figures import raster
 from shared.live import sweep
 from shared.optimizers import SGD, Newton
+from shared.problems import himmelblau
 
 F = himmelblau()
 RATES, STEPS = np.geomspace(1e-3, 10, 9), np.arange(0, 201, 10)
@@ -26,7 +28,7 @@ def runs(seeds=3):
 def test_basins_of_a_tiny_rate_are_those_of_the_gradient_flow():
     """ẋ = −∇f(x) solved by SciPy ends in the minimum that gradient descent with short steps reaches."""
     starts = np.random.default_rng(0).uniform(-5, 5, (12, 2))
-    reached = basins.basin(SGD(1e-3), F, starts, 3000)
+    reached = basin(SGD(1e-3), F, starts, 3000)
     for x0, which in zip(starts, reached):
         end = solve_ivp(lambda t, x: -F.grad(x), (0, 20), x0, rtol=1e-9, atol=1e-9).y[:, -1]
         assert np.linalg.norm(end - F.minima, axis=-1).argmin() == which
@@ -34,17 +36,17 @@ def test_basins_of_a_tiny_rate_are_those_of_the_gradient_flow():
 
 def test_a_start_that_reaches_no_minimum_is_travelling_or_diverged():
     starts = np.array([[3.0, 2.0], [-0.5, -1.0], [5.0, 5.0]])
-    assert basins.basin(SGD(0.0), F, starts, 5).tolist() == [0, basins.TRAVELLING, basins.TRAVELLING]
-    assert basins.basin(SGD(1.0), F, starts + 0.1, 20).tolist() == [basins.DIVERGED] * 3
-    at_the_maximum = basins.basin(Newton(1.0), F, np.array([-0.25, -0.9]), 15)
-    assert at_the_maximum == basins.TRAVELLING
+    assert basin(SGD(0.0), F, starts, 5).tolist() == [0, TRAVELLING, TRAVELLING]
+    assert basin(SGD(1.0), F, starts + 0.1, 20).tolist() == [DIVERGED] * 3
+    at_the_maximum = basin(Newton(1.0), F, np.array([-0.25, -0.9]), 15)
+    assert at_the_maximum == TRAVELLING
 
 
 def test_the_sharpest_minimum_lets_go_at_two_over_its_curvature():
     limit = 2 / np.linalg.eigvalsh(F.hess(F.minima[2])).max()
     near = F.minima[2] + 0.01
-    assert basins.basin(SGD(0.99 * limit), F, near, 2000, radius=1e-3) == 2
-    assert basins.basin(SGD(1.01 * limit), F, near, 2000, radius=1e-3) != 2
+    assert basin(SGD(0.99 * limit), F, near, 2000, radius=1e-3) == 2
+    assert basin(SGD(1.01 * limit), F, near, 2000, radius=1e-3) != 2
 
 
 @pytest.mark.parametrize("method", basins.STEPS)
@@ -74,10 +76,10 @@ def test_the_tuning_explorer_holds_over_every_range_and_with_diverged_runs():
 
 
 def test_the_map_names_every_chapter():
-    drawn = {text.get_text() for text in course.loop_map().axes[0].texts}
-    assert {str(c.number) for c in course.CHAPTERS} <= drawn
-    assert course.contents().count("\n") == len(course.CHAPTERS) + 1
+    drawn = {text.get_text() for text in outline.loop_map().axes[0].texts}
+    assert {str(c.number) for c in outline.CHAPTERS} <= drawn
+    assert outline.contents().count("\n") == len(outline.CHAPTERS) + 1
 
 
 def test_the_map_is_a_picture():
-    assert theme.png(course.loop_map()).startswith(b"\x89PNG")
+    assert raster.png(outline.loop_map()).startswith(b"\x89PNG")

@@ -6,13 +6,13 @@ import torch
 
 from shared import theory
 from shared.descent import run
-from shared.explorers import batch, schedules, stability
-from shared.landscapes import quadratic
+from shared.explorers import batch, designer, stability
 from shared.live import Slider, strict, sweep
 from shared.optimizers import SGD
-from shared.schedules import Constant, Cosine, Join, Warmup
+from shared.optimizers.schedules import Constant, Cosine, Join, Warmup
+from shared.problems import quadratic
 
-EXPLORERS = {module.__name__.rsplit(".", 1)[1]: module for module in (batch, schedules, stability)}
+EXPLORERS = {module.__name__.rsplit(".", 1)[1]: module for module in (batch, designer, stability)}
 
 
 @pytest.fixture(scope="module", params=EXPLORERS.values(), ids=EXPLORERS)
@@ -77,27 +77,27 @@ class SameKicks:
         return SameKicks(self.sigma, t)
 
     def grad(self, x):
-        return schedules.BOWL.grad(x) + self.sigma * schedules.kicks()[self.t - 1]
+        return designer.BOWL.grad(x) + self.sigma * designer.kicks()[self.t - 1]
 
 
 def test_designer_computes_what_sgd_does():
     with strict():
-        explorer = schedules.explorer(shape="cosine", lr=0.1)
+        explorer = designer.explorer(shape="cosine", lr=0.1)
         explorer.set(warmup=20, noise=0.7)
-    rule = SGD(lr=Join((Warmup(0.1, 20), Cosine(0.1, schedules.STEPS - 20)), (20,)))
-    start = np.broadcast_to(schedules.BOWL.start, (schedules.RUNS, 2))
+    rule = SGD(lr=Join((Warmup(0.1, 20), Cosine(0.1, designer.STEPS - 20)), (20,)))
+    start = np.broadcast_to(designer.BOWL.start, (designer.RUNS, 2))
     for i, lr in enumerate((rule.lr, Constant(0.1))):
-        xs = run(SGD(lr=lr), SameKicks(0.7), start, schedules.STEPS)
+        xs = run(SGD(lr=lr), SameKicks(0.7), start, designer.STEPS)
         np.testing.assert_allclose(explorer.data["xs"][:, i], xs[:, 0], rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(explorer.data["loss"][:, i], schedules.BOWL(xs).mean(-1), rtol=1e-9)
-    rates = np.column_stack([np.arange(schedules.STEPS + 1), explorer.data["rates"]])
+        np.testing.assert_allclose(explorer.data["loss"][:, i], designer.BOWL(xs).mean(-1), rtol=1e-9)
+    rates = np.column_stack([np.arange(designer.STEPS + 1), explorer.data["rates"]])
     assert any(np.array_equal(xy, rates) for xy in drawn(explorer, *rates.shape))
 
 
 def test_designer_shows_every_shape_and_the_constant_floor():
-    for shape in schedules.SHAPES:
-        values = {s.name: s.value for several in schedules.PARAMETERS.values() for _, s in several}
-        data = schedules.compute(shape=shape, lr=0.1, warmup=0, noise=1.0, **values)
+    for shape in designer.SHAPES:
+        values = {s.name: s.value for several in designer.PARAMETERS.values() for _, s in several}
+        data = designer.compute(shape=shape, lr=0.1, warmup=0, noise=1.0, **values)
         assert np.isfinite(data["loss"]).all(), shape
         assert data["loss"][100:, 1].mean() == pytest.approx(data["floor"], rel=0.15)
 
@@ -137,4 +137,4 @@ def test_batch_draws_its_runs():
 
 
 def test_bowl_of_the_designer_is_the_courses():
-    assert schedules.LIMIT == pytest.approx(2 / quadratic(kappa=10).eigenvalues[-1])
+    assert designer.LIMIT == pytest.approx(2 / quadratic(kappa=10).eigenvalues[-1])

@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from shared import language, live
-from shared.counterexamples import Reddi, projected
+from shared import live
 from shared.descent import run
 from shared.explorers import anatomy, heatmap, rotation
-from shared.landscapes import quadratic, rosenbrock
-from shared.networks import NetworkOracle
+from shared.models.transformer import TinyTransformer
 from shared.optimizers import Adagrad, Adam, RMSprop
 from shared.optimizers.adaptive import rectification
-from shared.transformer import TinyTransformer
+from shared.problems import language, quadratic, rosenbrock
+from shared.problems.counterexamples import Reddi, projected
+from shared.problems.networks import NetworkOracle
 
 
 # ---- explorers -----------------------------------------------------------------------------------------------------

@@ -6,10 +6,9 @@ import pytest
 from shared import theory
 from shared.descent import run
 from shared.explorers import damping, nesterov
-from shared.landscapes import lessard, quadratic
 from shared.live import sweep
 from shared.optimizers import HeavyBall, Nesterov
-from shared.oracles import Noisy
+from shared.problems import Noisy, lessard, quadratic
 
 RULES = {False: HeavyBall, True: Nesterov}
 BOTH = pytest.mark.parametrize("nesterov_form", [False, True], ids=["heavy ball", "nesterov"])

@@ -5,9 +5,8 @@ import pytest
 
 from shared import live
 from shared.explorers import newton, quasi_newton, spectrum
-from shared.landscapes import himmelblau, quadratic
 from shared.optimizers import SaddleFreeNewton
-from shared.problems import Residuals
+from shared.problems import Residuals, himmelblau, quadratic
 
 
 @pytest.fixture(autouse=True)

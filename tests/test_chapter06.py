@@ -7,10 +7,10 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from shared import theory
-from shared.depth import flow
 from shared.explorers import batchnorm, clipping, gradient_flow, initialisation
-from shared.landscapes import cliff
 from shared.live import sweep
+from shared.problems import cliff
+from shared.problems.flow import flow
 
 
 @pytest.mark.parametrize("module", [gradient_flow, initialisation, clipping, batchnorm], ids=lambda m: m.__name__)

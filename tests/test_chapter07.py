@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
-from shared import convolution, data, vision
-from shared.explorers import convolution as kernels
-from shared.explorers import loss_surface, memory
+from shared import data
+from shared.explorers import kernels, loss_surface, memory
 from shared.live import sweep
-from shared.recurrent import CELLS
+from shared.models import convolution, vision
+from shared.models.cells import CELLS
 
 
 @pytest.mark.parametrize("module", [kernels, memory, loss_surface], ids=["convolution", "memory", "loss_surface"])

@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from shared import claims
-from shared.claims import ClaimError, claim
+from shared.course import claim, claims
+from shared.course.claims import ClaimError
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from shared import convolution as C
+from shared.models import convolution as C
 
 TIGHT = dict(rtol=0, atol=1e-10)
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, mse_loss
 
-from shared import curvature
 from shared.descent import run
-from shared.networks import NetworkOracle, mlp
+from shared.models.mlp import mlp
 from shared.optimizers import KFAC, Adam, GaussNewton, NaturalGradient
-from shared.oracles import MiniBatch
+from shared.problems import MiniBatch, curvature
+from shared.problems.networks import NetworkOracle
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((60, 6)), RNG.integers(0, 4, 60)

@@ -10,20 +10,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from shared import theory
-from shared.depth import (
-    INITIALISERS,
-    NORMS,
-    accuracy,
-    deep,
-    flow,
-    initialise,
-    linears,
-    per_layer,
-    thermometer,
-    train,
-)
-from shared.networks import ACTIVATIONS, TorchRule
+from shared.models.deep import INITIALISERS, NORMS, deep, initialise, linears
+from shared.models.mlp import ACTIVATIONS
 from shared.optimizers import SGD
+from shared.optimizers.torch_rule import TorchRule
+from shared.problems.flow import flow, per_layer, thermometer
+from shared.problems.training import accuracy, train
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((64, 20)), RNG.integers(0, 3, 64)

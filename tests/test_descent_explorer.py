@@ -5,9 +5,9 @@ import pytest
 import torch
 from parity import torch_path
 
-from shared.explorers import descent
-from shared.landscapes import LANDSCAPES
+from shared.explorers import trajectories
 from shared.live import strict, sweep
+from shared.problems import LANDSCAPES
 
 METHODS = ("SGD", "Momentum", "Adam")
 
@@ -15,7 +15,7 @@ METHODS = ("SGD", "Momentum", "Adam")
 @pytest.fixture(scope="module")
 def explorer():
     with strict():
-        yield descent.explorer(methods=METHODS, offered=METHODS)
+        yield trajectories.explorer(methods=METHODS, offered=METHODS)
 
 
 def test_every_control_over_its_whole_range(explorer):
@@ -32,7 +32,7 @@ def test_it_draws_what_it_computes(explorer):
 
 
 def test_it_computes_what_torch_computes(explorer):
-    f = descent.surface("Rosenbrock")
+    f = trajectories.surface("Rosenbrock")
     values = explorer.values
     betas = values["Adam_betas1"], values["Adam_betas2"]
     make = {
@@ -58,7 +58,7 @@ def test_a_new_landscape_brings_its_start_and_rates(explorer):
     with strict():
         explorer.landscape = "Booth"
         assert explorer.start == tuple(LANDSCAPES["Booth"]().start)
-        assert explorer.SGD_lr == descent.tuned_rate("Booth", "SGD")
+        assert explorer.SGD_lr == trajectories.tuned_rate("Booth", "SGD")
         assert explorer.data["loss"]["SGD"][-1] < 1e-6
 
 

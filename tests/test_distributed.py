@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from shared.distributed import parallel
+from shared.distributed import training
 from shared.distributed.launch import WorkerError, launch
 
 ROOT = Path(__file__).parents[1]
@@ -48,11 +48,11 @@ def test_every_split_equals_one_process():
     adam = ("fsdp", "zero_by_library", "zero_by_hand")
     found = launch("local_sgd_is_data_parallel", "unequal", *sgd, *adam, timeout=SLOW)
     for optimizer, names in (("sgd", sgd), ("adam", adam), ("plain", ("local_sgd_is_data_parallel",))):
-        x = parallel.single(optimizer)
+        x = training.single(optimizer)
         for name in names:
             for got in np.atleast_2d(found[name]["x"]):
                 np.testing.assert_allclose(got, x, rtol=0, atol=1e-12 * np.abs(x).max(), err_msg=name)
-    x = parallel.single("sgd")
+    x = training.single("sgd")
     np.testing.assert_allclose(found["unequal"]["weighted"], x, atol=1e-12)
     assert np.abs(found["unequal"]["averaged"] - x).max() > 0.01
     kept = found["zero_by_hand"]["bytes"]
@@ -65,7 +65,7 @@ def test_three_ranks_do_not_divide_the_vector():
     found = launch("all_reduces", "by_hand", "zero_by_hand", processes=3, timeout=SLOW)
     assert all(found["all_reduces"][name] < 1e-14 for name in ("ring", "tree", "server", "library"))
     for name, optimizer in (("by_hand", "sgd"), ("zero_by_hand", "adam")):
-        x = parallel.single(optimizer)
+        x = training.single(optimizer)
         for got in np.atleast_2d(found[name]["x"]):
             np.testing.assert_allclose(got, x, rtol=0, atol=1e-12 * np.abs(x).max(), err_msg=name)
 

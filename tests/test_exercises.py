@@ -7,8 +7,8 @@ import jupytext
 import numpy as np
 import pytest
 
-from shared import exercises
-from shared.exercises import check, function, number, setting
+from shared.course import check, exercises
+from shared.course.exercises import function, number, setting
 from tools.build import END, solved, sources, stub
 
 BANK = sorted((Path(exercises.__file__).parent / "exercise_bank").glob("ch*.py"))

@@ -9,9 +9,9 @@ import pytest
 import torch
 from problems import PROBLEMS
 
-from shared.conventions import CONVENTIONS, convention, matched
 from shared.descent import run
 from shared.frameworks import LIBRARIES, NotInstalled, Recipe, available, catalogue, costs, parity, training
+from shared.frameworks.conventions import CONVENTIONS, convention, matched
 from shared.frameworks.problem import OnLandscape, tiny_network
 from shared.frameworks.processes import Elsewhere
 from shared.frameworks.pytorch import without_bfloat16

@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import optimize
 
-from shared.landscapes import LANDSCAPES, Landscape, landscape
+from shared.problems import LANDSCAPES, Landscape, landscape
 
 VARIANTS = [(name, {}) for name in LANDSCAPES] + [
     ("Quadratic", {"kappa": 1000, "angle": 0.7}), ("Quadratic", {"kappa": 50, "angle": 0.4, "d": 5}),

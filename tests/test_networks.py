@@ -5,12 +5,13 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from shared import curvature
 from shared.descent import run
-from shared.networks import NetworkOracle, TorchRule, mlp
+from shared.models.mlp import mlp
 from shared.optimizers import SGD, Adagrad, Adam, AdamW, Newton, RMSprop
-from shared.oracles import MiniBatch
-from shared.schedules import Cosine
+from shared.optimizers.schedules import Cosine
+from shared.optimizers.torch_rule import TorchRule
+from shared.problems import MiniBatch, curvature
+from shared.problems.networks import NetworkOracle
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((40, 5)), RNG.integers(0, 3, 40)
@@ -90,7 +91,7 @@ def test_a_torch_rule_and_the_flat_oracle_walk_the_same_path():
 def test_a_rule_that_needs_more_than_a_gradient_says_so():
     model = mlp(5, 3)
     model(torch.tensor(X)).sum().backward()
-    with pytest.raises(TypeError, match="asks for a Hessian; use networks.NetworkOracle"):
+    with pytest.raises(TypeError, match="asks for a Hessian; use problems.networks.NetworkOracle"):
         TorchRule(model.parameters(), Newton()).step()
 
 

@@ -5,8 +5,8 @@ import pytest
 from problems import PROBLEMS
 
 from shared.descent import diverged, grid, iterates, run
-from shared.landscapes import quadratic, rosenbrock
 from shared.optimizers import RULES, SGD, Adam, Newton
+from shared.problems import quadratic, rosenbrock
 
 EVERY = {name: rule() for name, rule in RULES.items()} | {
     "momentum": SGD(0.01, momentum=0.9),

@@ -10,11 +10,25 @@ from problems import LOGISTIC, ROSENBROCK
 
 from shared import chance
 from shared.descent import iterates, loss_at, run
-from shared.landscapes import beale, booth, himmelblau, quadratic, rosenbrock
-from shared.linesearch import backtracking, strong_wolfe
 from shared.optimizers import SGD
-from shared.oracles import Clipped, Counted, MiniBatch, Noisy, Remembered, Ridge, Rotated
-from shared.problems import LeastSquares, Logistic, Softmax
+from shared.optimizers.linesearch import backtracking, strong_wolfe
+from shared.problems import (
+    Clipped,
+    Counted,
+    LeastSquares,
+    Logistic,
+    MiniBatch,
+    Noisy,
+    Remembered,
+    Ridge,
+    Rotated,
+    Softmax,
+    beale,
+    booth,
+    himmelblau,
+    quadratic,
+    rosenbrock,
+)
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((20, 3))

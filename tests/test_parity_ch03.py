@@ -7,8 +7,8 @@ from parity import assert_same_defaults, assert_same_path, label
 from problems import PROBLEMS
 
 from shared.descent import run
-from shared.networks import TorchRule
 from shared.optimizers import Adadelta, Adafactor, Adam, Adamax, AdamW, Lion, NAdam, RAdam, Rprop
+from shared.optimizers.torch_rule import TorchRule
 
 optim = torch.optim
 CASES = [

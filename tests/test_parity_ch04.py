@@ -7,12 +7,13 @@ from parity import assert_same_path
 from problems import PROBLEMS
 
 from shared.descent import run
-from shared.networks import TorchRule, mlp
+from shared.models.mlp import mlp
 from shared.optimizers import EMA, QHM, SAM, SGD, Adam, AdamW, HeavyBall, Lookahead, Muon, Nesterov
 from shared.optimizers import ScheduleFreeAdamW as FreeAdamW
 from shared.optimizers import ScheduleFreeSGD as FreeSGD
 from shared.optimizers.matrix import as_matrix, orthogonalise
 from shared.optimizers.momentum import uniform
+from shared.optimizers.torch_rule import TorchRule
 
 EACH = pytest.mark.parametrize("problem", PROBLEMS)
 T = torch.optim

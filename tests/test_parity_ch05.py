@@ -9,11 +9,9 @@ from problems import LOGISTIC, PROBLEMS, QUADRATIC
 
 from shared import data
 from shared.descent import iterates, run
-from shared.landscapes import beale, rosenbrock
 from shared.optimizers import BFGS, DFP, LBFGS, ConjugateGradient, LevenbergMarquardt, Shampoo, TrustRegion
 from shared.optimizers.second_order import smallest_in_ball, two_loops
-from shared.oracles import Counted, Remembered
-from shared.problems import Logistic
+from shared.problems import Counted, Logistic, Remembered, beale, rosenbrock
 
 OPTIONS = [dict(lr=0.5, history_size=3), dict(lr=0.1, history_size=100), dict(lr=0.02, history_size=10)]
 
@@ -162,7 +160,7 @@ def test_levenberg_marquardt_finds_what_scipys_does():
 
 
 def test_shampoo_of_a_tensor_is_shampoo_of_the_flat_vector():
-    from shared.networks import TorchRule
+    from shared.optimizers.torch_rule import TorchRule
 
     rng, W = np.random.default_rng(0), torch.nn.Parameter(torch.ones(3, 4, dtype=torch.float64))
     T = rng.standard_normal((3, 4))

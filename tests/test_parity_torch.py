@@ -6,7 +6,7 @@ from parity import assert_same_defaults, assert_same_path, label
 from problems import PROBLEMS
 
 from shared.optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
-from shared.schedules import Cosine
+from shared.optimizers.schedules import Cosine
 
 optim = torch.optim
 CASES = [

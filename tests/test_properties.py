@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.descent import run
-from shared.landscapes import LANDSCAPES, quadratic
 from shared.optimizers import (
     RULES,
     SAM,
@@ -29,9 +28,8 @@ from shared.optimizers import (
     RMSprop,
     Rprop,
 )
-from shared.oracles import Clipped, MiniBatch, Noisy, Ridge, Rotated, Wrapper
-from shared.problems import LeastSquares
-from shared.schedules import SCHEDULES
+from shared.optimizers.schedules import SCHEDULES
+from shared.problems import LANDSCAPES, Clipped, LeastSquares, MiniBatch, Noisy, Ridge, Rotated, Wrapper, quadratic
 
 STEPS = 8
 number = lambda low, high: st.floats(low, high, allow_nan=False, allow_infinity=False)

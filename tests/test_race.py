@@ -9,8 +9,8 @@ import torch
 import shared.race as race_module
 from shared import chance
 from shared.descent import iterates, run
-from shared.landscapes import quadratic
 from shared.optimizers import SGD, Adam
+from shared.problems import quadratic
 from shared.race import (
     Entry,
     Method,

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared import plots, theme
+from shared.course import show
 from shared.explorers import batch
 from shared.explorers.rules import methods
-from shared.landscapes import himmelblau, saddle
-from shared.notebook import show
+from shared.figures import plots, raster, theme
 from shared.optimizers import SGD, Adam
+from shared.problems import himmelblau, saddle
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,7 +57,7 @@ def test_nobody_uses_pyplot(path):
 
 def test_a_figure_is_a_small_png_of_its_size():
     fig, _ = theme.figure(6, 3)
-    image = Image.open(io.BytesIO(theme.png(fig)))
+    image = Image.open(io.BytesIO(raster.png(fig)))
     assert image.size == (6 * theme.DPI, 3 * theme.DPI) and image.mode == "P"
 
 
@@ -98,11 +98,11 @@ def test_a_path_that_diverges_leaves_the_axes_alone():
     plots.contours(ax, himmelblau())
     before = ax.viewLim.extents.copy()
     plots.path(ax, np.array([[0.0, 0.0], [1e300, -1e300], [np.inf, np.nan]]), "SGD")
-    theme.png(fig)
+    raster.png(fig)
     np.testing.assert_array_equal(ax.viewLim.extents, before)
 
 
 def test_a_rare_colour_survives_the_reduction():
     picture = Image.open(io.BytesIO(batch.explorer()._background)).convert("RGB")  # a legend on a terrain of greys
-    seen = theme.reduced(picture).convert("RGB")
+    seen = raster.reduced(picture).convert("RGB")
     assert np.abs(np.asarray(seen, int) - np.asarray(picture, int)).max() <= 15

@@ -5,9 +5,8 @@ import pytest
 
 from shared import theory
 from shared.descent import run
-from shared.landscapes import power, quadratic
 from shared.optimizers import SGD
-from shared.oracles import Noisy
+from shared.problems import Noisy, power, quadratic
 
 
 @pytest.mark.parametrize("kappa", [10, 100, 1000])

@@ -86,7 +86,7 @@ class Chapter:
     @property
     def question(self):
         """The question the course asks of this chapter, if shared/course.py knows it."""
-        from shared.course import CHAPTERS as course
+        from shared.course.outline import CHAPTERS as course
 
         return next((chapter.question for chapter in course if chapter.number == self.number), "")
 

@@ -109,7 +109,7 @@ def inline(words):
 
 def index(every):
     """The first page: the chapters with their questions; those that are not built yet are named."""
-    from shared.course import CHAPTERS
+    from shared.course.outline import CHAPTERS
 
     built, cards = {chapter.number: chapter for chapter in every}, []
     for number, title, question, _ in CHAPTERS:

@@ -22,7 +22,7 @@ from statistics import median
 
 import jupytext
 
-from shared.claims import TABLE, calls, key
+from shared.course.claims import TABLE, calls, key
 
 from .build import ROOT, BuildError, execute, read, sources
 

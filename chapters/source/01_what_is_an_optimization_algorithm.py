@@ -41,15 +41,15 @@ import torch
 from IPython.display import Markdown
 from torch.nn.functional import cross_entropy
 
-from shared import chance, course, data, landscapes, plots, theme
-from shared.descent import iterates, run
-from shared.exercises import check
-from shared.explorers import basins, descent, tuning
-from shared.networks import NetworkOracle, mlp
-from shared.notebook import claim, show
+from shared import chance, data
+from shared.course import check, claim, outline, show
+from shared.descent import basin, iterates, run
+from shared.explorers import basins, trajectories, tuning
+from shared.figures import plots, theme
+from shared.models.mlp import mlp
 from shared.optimizers import SGD, Newton
-from shared.oracles import Counted, MiniBatch
-from shared.problems import Logistic
+from shared.problems import Counted, Logistic, MiniBatch, landscapes
+from shared.problems.networks import NetworkOracle
 
 torch.set_num_threads(1)
 digits = data.digits()
@@ -60,7 +60,7 @@ digits = data.digits()
 # A landscape: low is good, a star marks a best point. You are a ball that only feels the slope under its feet.
 
 # %% slideshow={"slide_type": "-"}
-descent.explorer(landscape="Himmelblau", methods=("SGD", "Momentum", "Adam"))
+trajectories.explorer(landscape="Himmelblau", methods=("SGD", "Momentum", "Adam"))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 1. Press play. Then drag the start. Do all methods end at the same star?
@@ -603,9 +603,9 @@ basins.explorer()
 # %% slideshow={"slide_type": "skip"}
 himmelblau = landscapes.himmelblau()
 grid = basins.starts(himmelblau, 200)                     # (200, 200, 2)
-maps = {"gradient descent, η = 0.01": basins.basin(SGD(0.01), himmelblau, grid, 150, radius=0.02),
-        "gradient descent, η = 0.02": basins.basin(SGD(0.02), himmelblau, grid, 150, radius=0.02),
-        "Newton, η = 1": basins.basin(Newton(1.0), himmelblau, grid, 15, radius=0.02)}
+maps = {"gradient descent, η = 0.01": basin(SGD(0.01), himmelblau, grid, 150, radius=0.02),
+        "gradient descent, η = 0.02": basin(SGD(0.02), himmelblau, grid, 150, radius=0.02),
+        "Newton, η = 1": basin(Newton(1.0), himmelblau, grid, 15, radius=0.02)}
 share = {name: np.array([np.mean(which == k) for k in range(4)]) for name, which in maps.items()}
 sharpest = np.linalg.eigvalsh(himmelblau.hess(himmelblau.minima)).max(-1)
 small_rate, large_rate = share["gradient descent, η = 0.01"], share["gradient descent, η = 0.02"]
@@ -903,13 +903,13 @@ claim(f"the rate chosen by validation, {best[2]:.2g}, gives {f.accuracy(x, digit
 # Most chapters change one part of the loop.
 
 # %% slideshow={"slide_type": "-"}
-show(course.loop_map(), alt="The loop as a chain of boxes, batch, gradient, direction, step, stop, with the numbers of the chapters about each.")
+show(outline.loop_map(), alt="The loop as a chain of boxes, batch, gradient, direction, step, stop, with the numbers of the chapters about each.")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Point at each box and repeat its question. Everybody should now be able to say what their favourite optimizer changes.
 
 # %% slideshow={"slide_type": "skip"}
-Markdown(course.contents())
+Markdown(outline.contents())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Notation

@@ -37,18 +37,16 @@ from threadpoolctl import threadpool_limits
 from torch.nn.functional import cross_entropy
 from torch.optim import lr_scheduler as theirs
 
-from shared import data, plots, schedules, theme, theory
-from shared.curvature import sharpness
+from shared import data, theory
+from shared.course import check, claim, show
 from shared.descent import iterates, run
-from shared.exercises import check
-from shared.explorers import batch, stability
-from shared.explorers import schedules as designer
-from shared.landscapes import power, quadratic
-from shared.networks import NetworkOracle, mlp
-from shared.notebook import claim, show
-from shared.optimizers import SGD
-from shared.oracles import MiniBatch, Noisy
-from shared.problems import LeastSquares, Logistic, Softmax
+from shared.explorers import batch, designer, stability
+from shared.figures import plots, theme
+from shared.models.mlp import mlp
+from shared.optimizers import SGD, schedules
+from shared.problems import LeastSquares, Logistic, MiniBatch, Noisy, Softmax, power, quadratic
+from shared.problems.curvature import sharpness
+from shared.problems.networks import NetworkOracle
 
 threadpool_limits(1)  # small matrices: one thread is faster than two, and timings compare like with like
 torch.set_num_threads(1)

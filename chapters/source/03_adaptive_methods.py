@@ -38,18 +38,31 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from shared import chance, data, landscapes, language, plots, race, theme
-from shared.counterexamples import Reddi, projected
+from shared import chance, data, race
+from shared.course import check, claim, show
 from shared.descent import grid, iterates, loss_at, run
-from shared.exercises import check
 from shared.explorers import anatomy, heatmap, rotation
-from shared.networks import NetworkOracle, mlp
-from shared.notebook import claim, show
-from shared.optimizers import SGD, Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
+from shared.figures import plots, theme
+from shared.models.mlp import mlp
+from shared.models.transformer import TinyTransformer
+from shared.optimizers import (
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from shared.optimizers.adaptive import rectification
-from shared.oracles import Clipped, MiniBatch
-from shared.problems import Logistic, Softmax
-from shared.transformer import TinyTransformer
+from shared.problems import Clipped, Logistic, MiniBatch, Softmax, landscapes, language
+from shared.problems.counterexamples import Reddi, projected
+from shared.problems.networks import NetworkOracle
 
 torch.set_num_threads(1)
 

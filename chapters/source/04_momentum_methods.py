@@ -38,20 +38,20 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from shared import chance, curvature, data, plots, theme, theory
+from shared import chance, data, theory
+from shared.course import check, claim, show
 from shared.descent import iterates, run
-from shared.exercises import check
-from shared.explorers import damping, descent, nesterov
-from shared.landscapes import lessard, quadratic
-from shared.networks import NetworkOracle, TorchRule, mlp
-from shared.notebook import claim, show
+from shared.explorers import damping, nesterov, trajectories
+from shared.figures import plots, theme
+from shared.models.mlp import mlp
 from shared.optimizers import EMA, QHM, SAM, SGD, Adam, AdamW, HeavyBall, Lion, Lookahead, Muon, NAdam, Nesterov
 from shared.optimizers import ScheduleFreeAdamW as FreeAdamW
 from shared.optimizers import ScheduleFreeSGD as FreeSGD
 from shared.optimizers.matrix import orthogonalise
 from shared.optimizers.momentum import uniform
-from shared.oracles import Counted, MiniBatch, Noisy
-from shared.problems import Logistic, Softmax
+from shared.optimizers.torch_rule import TorchRule
+from shared.problems import Counted, Logistic, MiniBatch, Noisy, Softmax, curvature, lessard, quadratic
+from shared.problems.networks import NetworkOracle
 
 torch.set_num_threads(1)
 
@@ -59,7 +59,7 @@ torch.set_num_threads(1)
 # ## Play first
 
 # %% slideshow={"slide_type": "-"}
-descent.explorer(landscape="River valley", methods=("SGD", "Momentum", "Nesterov"),
+trajectories.explorer(landscape="River valley", methods=("SGD", "Momentum", "Nesterov"),
                  offered=("SGD", "Momentum", "Nesterov", "Adam"))
 
 # %% [markdown] slideshow={"slide_type": "notes"}

@@ -40,14 +40,12 @@ import torch
 from IPython.display import Markdown, display
 from torch.nn.functional import cross_entropy
 
-from shared import chance, curvature, data, plots, theme
+from shared import chance, data
+from shared.course import check, claim, show
 from shared.descent import iterates, run
-from shared.exercises import check
 from shared.explorers import newton, quasi_newton, spectrum
-from shared.landscapes import himmelblau, power, quadratic, rosenbrock
-from shared.linesearch import backtracking, strong_wolfe
-from shared.networks import NetworkOracle, TorchRule, mlp
-from shared.notebook import claim, show
+from shared.figures import plots, theme
+from shared.models.mlp import mlp
 from shared.optimizers import (
     BFGS,
     DFP,
@@ -65,9 +63,24 @@ from shared.optimizers import (
     Shampoo,
     TrustRegion,
 )
+from shared.optimizers.linesearch import backtracking, strong_wolfe
 from shared.optimizers.second_order import two_loops
-from shared.oracles import Counted, MiniBatch, Remembered, Ridge
-from shared.problems import Logistic, Residuals, Softmax
+from shared.optimizers.torch_rule import TorchRule
+from shared.problems import (
+    Counted,
+    Logistic,
+    MiniBatch,
+    Remembered,
+    Residuals,
+    Ridge,
+    Softmax,
+    curvature,
+    himmelblau,
+    power,
+    quadratic,
+    rosenbrock,
+)
+from shared.problems.networks import NetworkOracle
 
 torch.set_num_threads(1)
 

@@ -37,15 +37,17 @@ from matplotlib.colors import TwoSlopeNorm
 from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
-from shared import chance, data, landscapes, plots, theme, theory
-from shared.depth import accuracy, deep, flow, initialise, linears, per_layer, thermometer, train
+from shared import chance, data, theory
+from shared.course import check, claim, show
 from shared.descent import run
-from shared.exercises import check
 from shared.explorers import batchnorm, clipping, gradient_flow, initialisation
-from shared.networks import NetworkOracle
-from shared.notebook import claim, show
+from shared.figures import plots, theme
+from shared.models.deep import deep, initialise, linears
 from shared.optimizers import SGD
-from shared.oracles import Clipped, MiniBatch
+from shared.problems import Clipped, MiniBatch, landscapes
+from shared.problems.flow import flow, per_layer, thermometer
+from shared.problems.networks import NetworkOracle
+from shared.problems.training import accuracy, train
 
 torch.set_num_threads(1)
 digits = data.digits(standardize=True)                    # every pixel: mean 0, variance 1

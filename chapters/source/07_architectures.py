@@ -39,30 +39,18 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, conv2d, max_pool2d
 
-from shared import chance, convolution, data, plots, theme, vision
-from shared.curvature import filter_normalised, surface
-from shared.depth import accuracy, train
+from shared import chance, data
+from shared.course import check, claim, show
 from shared.descent import run
-from shared.exercises import check
-from shared.explorers import convolution as kernels
-from shared.explorers import loss_surface, memory
-from shared.notebook import claim, show
+from shared.explorers import kernels, loss_surface, memory
+from shared.figures import plots, theme
+from shared.models import convolution, vision
+from shared.models.cells import CELLS, GRU, LSTM, RNN, Weights, backward, forward, sigmoid
 from shared.optimizers import Adam
-from shared.oracles import Clipped
-from shared.recurrent import (
-    CELLS,
-    GRU,
-    LSTM,
-    RNN,
-    Adding,
-    FirstSymbol,
-    Forecast,
-    Reader,
-    Weights,
-    backward,
-    forward,
-    sigmoid,
-)
+from shared.problems import Clipped
+from shared.problems.curvature import filter_normalised, surface
+from shared.problems.sequences import Adding, FirstSymbol, Forecast, Reader
+from shared.problems.training import accuracy, train
 
 torch.set_num_threads(1)
 mnist, digits = data.mnist(), data.digits()

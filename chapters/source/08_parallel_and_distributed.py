@@ -37,16 +37,28 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint_sequential
 
-from shared import chance, data, plots, theme
-from shared.distributed import asynchronous, collectives, compression, cost, parallel, simulate
+from shared import chance, data
+from shared.course import check, claim, show
+from shared.distributed import (
+    asynchronous,
+    collectives,
+    compression,
+    cost,
+    data_parallel,
+    pipeline,
+    sharded,
+    simulate,
+    tensor_parallel,
+    training,
+)
 from shared.distributed.compression import Full, Int8, Sign, TopK
 from shared.distributed.launch import WorkerError, launch
-from shared.exercises import check
 from shared.explorers import cost_planner, local_sgd, ring
-from shared.networks import NetworkOracle, mlp
-from shared.notebook import claim, show
+from shared.figures import plots, theme
+from shared.models.mlp import mlp
 from shared.optimizers import SGD
 from shared.problems import Softmax
+from shared.problems.networks import NetworkOracle
 
 torch.set_num_threads(1)
 digits = data.digits()
@@ -98,7 +110,7 @@ ring.explorer()
 # and stay equal: no parameter ever travels. Note the weights $|S_r|/B$.
 
 # %% slideshow={"slide_type": "skip"}
-show(parallel.by_hand)
+show(data_parallel.by_hand)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary><b>Predict:</b> the shards have 3/4 and 1/4 of the batch, and you average the two mean gradients. What happens?</summary>
@@ -121,7 +133,7 @@ two = launch("timings", "all_reduces", "unequal", "zero_by_hand", "local_sgd_is_
 # Now the reference: one process, the whole batch, this notebook's own. The difference is relative to the largest parameter.
 
 # %% slideshow={"slide_type": "skip"}
-alone = {name: parallel.single(name) for name in parallel.OPTIMIZERS}
+alone = {name: training.single(name) for name in training.OPTIMIZERS}
 
 def difference(x, optimizer="sgd"):
     """The largest difference from one process, relative to its largest parameter."""
@@ -183,7 +195,7 @@ claim(f"batch norm is off by {min(batch):.0%} or more, 3 seeds", min(batch) > 0.
 # A ring all-reduce *is* a reduce-scatter and an all-gather: stage 2 sends no byte more than stage 0. Stage 3 sends half as much again.
 
 # %% slideshow={"slide_type": "skip"}
-show(parallel.zero)
+show(sharded.zero)
 
 # %% slideshow={"slide_type": "skip"}
 stages = two["zero_by_hand"]
@@ -227,7 +239,7 @@ show(fig, alt="Bytes of parameters, gradient and optimizer on one of two ranks b
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
-show(parallel.tensor_by_hand)
+show(tensor_parallel.tensor_by_hand)
 claim(f"tensor parallel by hand {equal['tensor_by_hand']:.0e}, by parallelize_module {equal['tensor_by_library']:.0e}", max(equal["tensor_by_hand"], equal["tensor_by_library"]) < 1e-12)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -244,7 +256,7 @@ claim(f"tensor parallel by hand {equal['tensor_by_hand']:.0e}, by parallelize_mo
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
-show(parallel.gpipe)
+show(pipeline.gpipe)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The second launch: four ranks, for all that needs a clock. To see the schedule and not the noise of two cores, the stages here **sleep** for a known
@@ -370,8 +382,8 @@ local_sgd.explorer()
 # curvature is forgotten. That is **client drift**.
 
 # %% slideshow={"slide_type": "skip"}
-claim(f"local SGD with H = 1 in two processes is data parallel: {np.abs(two['local_sgd_is_data_parallel']['x'] - parallel.single('plain')).max():.0e}",
-      np.abs(two["local_sgd_is_data_parallel"]["x"] - parallel.single("plain")).max() < 1e-12)
+claim(f"local SGD with H = 1 in two processes is data parallel: {np.abs(two['local_sgd_is_data_parallel']['x'] - training.single('plain')).max():.0e}",
+      np.abs(two["local_sgd_is_data_parallel"]["x"] - training.single("plain")).max() < 1e-12)
 real = four["local_sgd"]
 claim(f"four processes, 60 steps from loss {real['start']:.2f}: H = 1 ends at {real['losses'][0]:.3f}, H = 10 at {real['losses'][1]:.3f} with {real['bytes'][0] / real['bytes'][1]:.0f} times fewer bytes",
       real["losses"][1] < 1.15 * real["losses"][0] and real["bytes"][0] > 9 * real["bytes"][1] and real["same"].all())

@@ -40,16 +40,16 @@ import numpy as np
 from IPython.display import Markdown
 from matplotlib.colors import TwoSlopeNorm
 
-from shared import chance, plots, theme
-from shared.conventions import RpropLate, convention
+from shared import chance
+from shared.course import check, claim, show
 from shared.descent import run
-from shared.exercises import check
-from shared.explorers import parity as parity_explorer
+from shared.explorers import side_by_side as parity_explorer
+from shared.figures import plots, theme
 from shared.frameworks import LIBRARIES, Recipe, available, catalogue, costs, parity, training
+from shared.frameworks.conventions import RpropLate, convention
 from shared.frameworks.problem import OnLandscape, tiny_network
 from shared.frameworks.processes import Elsewhere
 from shared.frameworks.pytorch import without_bfloat16
-from shared.notebook import claim, show
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Play first

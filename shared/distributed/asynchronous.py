@@ -1,6 +1,6 @@
 """Less waiting and fewer bytes: local SGD, DiLoCo, a parameter server, Hogwild, compressed gradients, stragglers.
 
-The network of `parallel` is here a landscape on a flat vector (networks.NetworkOracle), so that an update is one line.
+The network of `training` is here a landscape on a flat vector (networks.NetworkOracle), so that an update is one line.
 """
 
 import time
@@ -11,12 +11,12 @@ import torch.distributed as dist
 from torch.nn.functional import cross_entropy
 
 from shared import chance
-from shared.networks import NetworkOracle
 from shared.optimizers import SGD, AdamW
+from shared.problems.networks import NetworkOracle
 
 from .compression import Full, Int8, Sign, TopK, nbytes, with_feedback
 from .group import collect, device, experiment, folder, rank, size
-from .parallel import BATCH, batches, network, thumbnails, vector
+from .training import BATCH, batches, network, thumbnails, vector
 
 CODECS = {"none": (Full(), False), "top 1 % + feedback": (TopK(0.01), True), "top 1 %": (TopK(0.01), False),
           "sign + feedback": (Sign(), True), "int8 + feedback": (Int8(), True)}  # fmt: skip

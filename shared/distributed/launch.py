@@ -35,7 +35,7 @@ def launch(*experiments, processes=2, timeout=120.0, options=None, backend="gloo
     request that cannot be run, and WorkerError, within `timeout` seconds and a grace of some more, with the traceback
     of the rank that failed first. An interrupt (KeyboardInterrupt) ends the workers, too.
     """
-    from .workers import request  # imports torch
+    from .workers import request
 
     options = options or {}
     if unknown := set(options) - set(experiments):

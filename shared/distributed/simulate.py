@@ -9,8 +9,7 @@ import numpy as np
 
 from shared import chance
 from shared.descent import run
-from shared.oracles import MiniBatch
-from shared.problems import cross_entropy
+from shared.problems import MiniBatch, cross_entropy
 
 from .compression import power_sgd, with_feedback
 

@@ -24,7 +24,7 @@ import psutil
 import torch
 import torch.distributed as dist
 
-from . import asynchronous, collectives, faults, group, parallel  # noqa: F401  (they register their experiments)
+from . import asynchronous, collectives, data_parallel, faults, group, pipeline, sharded, tensor_parallel  # noqa: F401  (they register their experiments)
 
 
 def main(arguments=None):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from shared import plots, theme
-from shared.landscapes import LANDSCAPES
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Play, Point, Slider, Toggle, head, trail
 from shared.optimizers import Adagrad, Adam, RMSprop
+from shared.problems import LANDSCAPES
 
 STEPS = 150
 OFFERED = ("Quartic valley", "Quadratic", "Rosenbrock", "Beale", "Himmelblau")

@@ -5,29 +5,18 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.colors import ListedColormap, to_rgb
 
-from shared import plots, theme
-from shared.descent import run
-from shared.explorers.rules import methods
-from shared.landscapes import himmelblau
+from shared.descent import DIVERGED, TRAVELLING, basin, run
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
+from shared.problems import himmelblau
 
-TRAVELLING, DIVERGED = -1, -2  # what a start is when it reached no minimum
+from .rules import methods
+
 STEPS = {"SGD": 80, "Momentum": 80, "Adam": 80, "Newton": 15}
 SIDE = 60  # starts along each side of the map
 PATH = 200  # steps of the one start whose path is drawn
 BASIN = theme.SEQUENCE[:4]
 TINTS = ListedColormap(["#3A3A3A", "#FFFFFF", *(0.45 + 0.55 * np.array(to_rgb(c)) for c in BASIN)])
-
-
-def basin(rule, f, starts, steps, radius=0.1):
-    """The number of the minimum that each start (..., d) is within `radius` of after `steps` steps: integers (...).
-
-    TRAVELLING (-1) marks a start that is near none, DIVERGED (-2) one that left for infinity.
-    """
-    end = run(rule, f, starts, steps, every=max(steps, 1))[-1]
-    distance = np.linalg.norm(np.nan_to_num(end, nan=np.inf)[..., None, :] - f.minima, axis=-1)
-    nearest = np.where(distance.min(-1) < radius, distance.argmin(-1), TRAVELLING)
-    return np.where(distance.min(-1) < 1e3, nearest, DIVERGED)
 
 
 def starts(f, n):

@@ -4,7 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import chance, data, plots, theme, theory
+from shared import chance, data, theory
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Play, Point, Slider, Toggle, head, trail
 from shared.problems import LeastSquares
 

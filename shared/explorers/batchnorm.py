@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from torch.nn.functional import cross_entropy
 
-from shared import chance, data, theme
-from shared.depth import deep
+from shared import chance, data
+from shared.figures import theme
 from shared.live import LiveFigure, Slider
-from shared.networks import NetworkOracle
+from shared.models.deep import deep
+from shared.problems.networks import NetworkOracle
 
 SIDE, REACH, LOW, HIGH = 11, 3.0, 0.5, 100.0  # cells a side, longest step η, losses that have a colour
 ETAS = np.geomspace(0.01, REACH, 25)

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from shared import plots, theme
 from shared.descent import run
-from shared.landscapes import cliff
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import SGD
-from shared.oracles import Clipped
+from shared.problems import Clipped, cliff
 
 STEPS = 80
 F = cliff()

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from shared import theme
 from shared.distributed.cost import STRATEGIES, Link, Plan
+from shared.figures import theme
 from shared.live import Choice, LiveFigure, Slider
 
 RANKS = [2**k for k in range(13)]

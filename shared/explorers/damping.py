@@ -7,11 +7,12 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 
-from shared import theme, theory
+from shared import theory
 from shared.descent import iterates, run
-from shared.landscapes import quadratic
+from shared.figures import theme
 from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import HeavyBall, Nesterov
+from shared.problems import quadratic
 
 STEPS = 100
 METHODS = {"Heavy ball": HeavyBall, "Nesterov": Nesterov}

@@ -6,9 +6,11 @@ import numpy as np
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from shared import data, theme, theory
-from shared.depth import deep, flow, initialise, per_layer
+from shared import data, theory
+from shared.figures import theme
 from shared.live import Choice, LiveFigure, Slider, Toggle
+from shared.models.deep import deep, initialise
+from shared.problems.flow import flow, per_layer
 
 DEEPEST, EXAMPLES, HEAD = 50, 32, 7  # HEAD: the seed of the output layer, the same at every depth
 LOW, HIGH = 1e-12, 1e12  # drawn within these limits
@@ -29,7 +31,7 @@ def built(width, activation, norm, residual):
 
 
 def compute(depth, width, activation, gain, norm, residual):
-    """One forward and one backward pass of the real network: see depth.Flow, arrays (depth,).
+    """One forward and one backward pass of the real network: see flow.Flow, arrays (depth,).
 
     "predicted" deltas and activations are mean-field theory's, None where it does not apply (norms, shortcuts). Weights
     have variance gain²/fan-in. Activations and deltas of theory start from what the first and the last layer show.

@@ -4,11 +4,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import plots, theme
 from shared.descent import run
-from shared.landscapes import LANDSCAPES
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import SGD, Adam, RMSprop
+from shared.problems import LANDSCAPES
 
 RATES = np.linspace(-4, 1, 51)  # log10 η
 MEMORY = np.linspace(0, 3, 31)  # −log10(1 − β): 0 is β = 0, 1 is β = 0.9, 2 is β = 0.99

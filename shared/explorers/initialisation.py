@@ -5,10 +5,13 @@ from functools import lru_cache
 import numpy as np
 from torch.nn.functional import cross_entropy
 
-from shared import theme, theory
-from shared.depth import deep, flow
-from shared.explorers.gradient_flow import batch
+from shared import theory
+from shared.figures import theme
 from shared.live import Choice, LiveFigure, Point
+from shared.models.deep import deep
+from shared.problems.flow import flow
+
+from .gradient_flow import batch
 
 DEPTHS, GAINS = np.arange(2, 51), np.geomspace(0.3, 12, 80)
 SPAN = 6.0  # powers of ten that have a colour

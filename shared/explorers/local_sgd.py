@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from shared import chance, plots, theme
-from shared.landscapes import quadratic
+from shared import chance
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Play, Slider, head, trail
+from shared.problems import quadratic
 
 STEPS, WORKERS = 60, 4
 LOW, HIGH = 1e-6, 1e2  # errors are drawn within these limits

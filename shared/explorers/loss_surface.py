@@ -6,14 +6,15 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from torch.nn.functional import cross_entropy
 
-from shared import data, theme
-from shared.curvature import filter_normalised, surface
+from shared import data
 from shared.descent import run
+from shared.figures import theme
 from shared.live import LiveFigure, Play, Point, Slider, head, trail
-from shared.networks import NetworkOracle
+from shared.models.vision import ConvStack
 from shared.optimizers import Adam
-from shared.oracles import MiniBatch
-from shared.vision import ConvStack
+from shared.problems import MiniBatch
+from shared.problems.curvature import filter_normalised, surface
+from shared.problems.networks import NetworkOracle
 
 DEPTH, CHANNELS, STEPS, EXAMPLES = 16, 4, 50, 40
 SIDE, SPAN, ROLL = 15, 1.0, 40  # cells a side, reach in units of the weights, steps of the ball

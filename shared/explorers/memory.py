@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from shared import chance, theme
+from shared.figures import theme
 from shared.live import Choice, LiveFigure, Slider
-from shared.recurrent import CELLS, Adding, Reader, Weights, backward, forward, sigmoid
+from shared.models.cells import CELLS, sigmoid
+from shared.problems.sequences import Adding, Reader, through_time
 
 LONGEST, UNITS, SEQUENCES, SEEDS = 80, 24, 6, 3
 LOW, HIGH = 1e-20, 1e10  # drawn within these limits
@@ -21,13 +22,7 @@ def compute(cell, T, radius, forget, update):
     bias = {"LSTM": forget, "GRU": update}.get(cell)
     f = Reader(CELLS[cell], Adding(int(T)), UNITS, SEQUENCES, dtype=np.float64)
     x = f.start(range(SEEDS), None if bias is None else 1, bias, radius)
-    θ = Weights(*f.tensors(x)[:4])
-    hs, _, tape = forward(f.cell, θ, f.batch(x)[0])
-    dhs = np.zeros_like(hs)
-    u = chance.rng(0).standard_normal(dhs[-1].shape)
-    dhs[-1] = u / np.linalg.norm(u, axis=-1, keepdims=True)
-    _, dx, δ = backward(f.cell, θ, tape, dhs)
-    arrives, inputs = (np.linalg.norm(v, axis=-1).mean(-1)[::-1].T for v in (δ, dx))
+    arrives, inputs = through_time(f, x)
     share = np.cumsum(inputs, -1) / inputs.sum(-1, keepdims=True)
     return {"arrives": arrives, "share": share, "rule": (radius if bias is None else sigmoid(bias)) ** np.arange(T)}
 

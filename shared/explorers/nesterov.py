@@ -3,11 +3,11 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from shared import plots, theme
 from shared.descent import run
-from shared.landscapes import LANDSCAPES, quadratic
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import HeavyBall, Nesterov
+from shared.problems import LANDSCAPES, quadratic
 
 STEPS = 80
 RULES = {"Momentum": HeavyBall, "Nesterov": Nesterov}

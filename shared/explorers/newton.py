@@ -5,11 +5,11 @@ from functools import lru_cache
 import numpy as np
 from contourpy import contour_generator
 
-from shared import plots, theme
 from shared.descent import run
-from shared.landscapes import LANDSCAPES
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Point, Slider
 from shared.optimizers import Newton, SaddleFreeNewton, TrustRegion
+from shared.problems import LANDSCAPES
 
 OFFERED = ("Himmelblau", "Rosenbrock", "Quadratic", "Saddle", "Beale", "Three-hump camel")
 METHODS = ("Newton", "damped Newton", "saddle-free Newton", "trust region")

@@ -4,10 +4,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import plots, theme
-from shared.landscapes import LANDSCAPES, quadratic
+from shared.figures import plots, theme
 from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import BFGS, DFP
+from shared.problems import LANDSCAPES, quadratic
 
 OFFERED = ("Quadratic", "Rosenbrock", "Beale", "Himmelblau")
 METHODS = {"BFGS": BFGS, "DFP": DFP}

@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from shared import theme
 from shared.distributed import cost
+from shared.figures import theme
 from shared.live import Choice, LiveFigure, Play, Slider, head
 
 MOST = 8  # workers

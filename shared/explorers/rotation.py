@@ -4,11 +4,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import theme
 from shared.descent import run
-from shared.landscapes import quadratic
+from shared.figures import theme
 from shared.live import Choice, Choices, LiveFigure, Play, Slider, head, trail
 from shared.optimizers import SGD, Adagrad, Adam, RMSprop
+from shared.problems import quadratic
 
 STEPS = 200
 ANGLES = np.arange(0.0, 91.0, 7.5)  # degrees

@@ -4,9 +4,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from shared import chance, theme
-from shared.curvature import lanczos, smooth_density
+from shared import chance
+from shared.figures import theme
 from shared.live import Choice, LiveFigure, Slider
+from shared.problems.curvature import lanczos, smooth_density
 
 TIMES = (0, 10, 30, 100, 300)
 MOST, PROBES, TOP, LOW, HIGH = 60, 4, 9, -0.5, 0.7
@@ -20,8 +21,9 @@ def network():
 
     from shared import data
     from shared.descent import run
-    from shared.networks import NetworkOracle, mlp
+    from shared.models.mlp import mlp
     from shared.optimizers import Adam
+    from shared.problems.networks import NetworkOracle
 
     d = data.digits()
     small = d.x_train[:400].reshape(400, 4, 2, 4, 2).mean((2, 4)).reshape(400, 16)

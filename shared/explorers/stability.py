@@ -3,11 +3,12 @@
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from shared import theme, theory
+from shared import theory
 from shared.descent import run
-from shared.landscapes import quadratic
+from shared.figures import theme
 from shared.live import LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import SGD
+from shared.problems import quadratic
 
 STEPS = 60
 LOW, HIGH = 1e-6, 1e6  # errors are drawn within these limits

@@ -8,6 +8,8 @@ torch.optim); it answers with its trajectory. As in `shared.optimizers`, any opt
 
 "TensorFlow" is tf.compat.v1.train, the optimizers that are its own (C++ kernels); tf.keras.optimizers is Keras.
 Nothing heavy is imported before it is asked for; a library that is not installed is left out with a notice.
+
+May import: chance, data, descent, optimizers, problems.
 """
 
 from .base import Library, NotInstalled, Recipe, available, notice

@@ -1,4 +1,7 @@
-"""The algorithm boxes. Read the files in this order: gradient, momentum, adaptive, second_order, matrix."""
+"""The algorithm boxes. Read the files in this order: gradient, momentum, adaptive, second_order, matrix.
+
+May import: nothing.
+"""
 
 from .adaptive import Adadelta, Adafactor, Adagrad, Adam, Adamax, AdamW, Lion, NAdam, RAdam, RMSprop, Rprop
 from .base import Rule

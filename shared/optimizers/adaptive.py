@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Array, Rule, hyper, inside, xp
+from .base import Array, Rule, xp
+from .fields import hyper, inside
 
 
 @dataclass(frozen=True, repr=False)

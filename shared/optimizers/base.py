@@ -8,31 +8,19 @@ in and comes out, so a trajectory can be replayed, branched and batched. Because
 import sys
 from abc import ABC, abstractmethod
 from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = Any  # np.ndarray of shape (..., d); torch.Tensor under networks.TorchRule
+from .fields import inside
 
-
-def hyper(default, symbol, interval="[0, inf)", slider=None, log=False):
-    """Declare a hyperparameter: its symbol in the box, the interval it must lie in, and its slider's range."""
-    return field(default=default, metadata=dict(symbol=symbol, interval=interval, slider=slider, log=log))
+Array = Any  # np.ndarray of shape (..., d); torch.Tensor under torch_rule.TorchRule
 
 
 def xp(x):
     """The array library of `x`: torch for a tensor, NumPy for the rest. (torch is never imported from here.)"""
     return sys.modules["torch"] if type(x).__module__.startswith("torch") else np
-
-
-def inside(value, interval):
-    """Whether every element of `value` lies in `interval`, written as in "[0, 1)". NaN never does."""
-    low, high = map(float, interval[1:-1].split(","))
-    v = value if isinstance(value, float) else np.asarray(value, dtype=float)
-    above = v >= low if interval[0] == "[" else v > low
-    below = v <= high if interval[-1] == "]" else v < high
-    return bool(np.all(above & below))
 
 
 @dataclass(frozen=True, repr=False)

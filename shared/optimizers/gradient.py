@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Array, Rule, hyper
+from .base import Array, Rule
+from .fields import hyper
 
 
 @dataclass(frozen=True, repr=False)

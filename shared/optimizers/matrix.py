@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Array, Rule, hyper, xp
+from .base import Array, Rule, xp
+from .fields import hyper
 from .momentum import QHM
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # a, b, c: steep at zero, and within about 0.3 of one from 0.05 upwards

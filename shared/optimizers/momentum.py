@@ -7,7 +7,8 @@ is the last one plus an idea. A wrapper holds another rule and is a rule itself:
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .base import Array, Rule, hyper
+from .base import Array, Rule
+from .fields import hyper
 from .gradient import SGD
 
 

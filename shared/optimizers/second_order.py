@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..linesearch import wolfe_steps
-from .base import Array, Rule, hyper
+from .base import Array, Rule
+from .fields import hyper
+from .linesearch import wolfe_steps
 
 
 def dot(a, b):

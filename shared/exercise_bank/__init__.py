@@ -1,1 +1,0 @@
-"""The answers: one file per chapter, `chNN.py`, imported by `shared.exercises` at a chapter's first check."""
