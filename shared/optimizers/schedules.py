@@ -315,7 +315,7 @@ class Join(Schedule):
 
 
 def _check_increasing(schedule, name, steps):
-    if not all(_inside(a, "[1, inf)", whole=True) for a in steps) or list(steps) != sorted(set(steps)):
+    if not all(_accepted(a, "[1, inf)", whole=True) for a in steps) or list(steps) != sorted(set(steps)):
         schedule._reject(name, steps, "increasing integers >= 1")
 
 
