@@ -45,18 +45,16 @@ def test_differences_have_a_best_step(f, trained, H, differences, h, error):
     assert worst(h * 300) > 20 * worst(h) and worst(h / 3000) > 20 * worst(h)
 
 
-def test_gauss_newton_by_definition_and_as_a_product(f, trained, H):
-    G, v = curvature.gauss_newton(f, trained), RNG.standard_normal(f.dim)
-    np.testing.assert_allclose(curvature.gauss_newton_product(f, trained, v), G @ v, atol=1e-13)
+def test_gauss_newton_by_definition(f, trained, H):
+    G = curvature.gauss_newton(f, trained)
     assert np.linalg.eigvalsh(G).min() > -1e-12
     linear = NetworkOracle(mlp(6, 4), cross_entropy, X, Y)  # no curvature of the outputs: G is the Hessian
     np.testing.assert_allclose(curvature.gauss_newton(linear, linear.start), linear.hess(linear.start), atol=1e-13)
 
 
 def test_the_fisher_matrix_is_gauss_newton_but_the_empirical_one_is_not(f, trained):
-    F, v = curvature.fisher(f, trained), RNG.standard_normal(f.dim)
+    F = curvature.fisher(f, trained)
     np.testing.assert_allclose(F, curvature.gauss_newton(f, trained), atol=1e-13)
-    np.testing.assert_allclose(curvature.fisher_product(f, trained, v), F @ v, atol=1e-13)
     E = curvature.empirical_fisher(f, trained)
     one = f.subset([3])
     np.testing.assert_allclose(curvature.empirical_fisher(one, trained), np.outer(*[one.grad(trained)] * 2), atol=1e-13)
@@ -139,16 +137,6 @@ def test_too_few_products_are_said(f, trained):
         curvature.sharpness(f, trained, max_iter=2)
     with pytest.raises(curvature.NotConverged, match="5 eigenvalues are not known to within 0.001 after 6 products"):
         curvature.top_eigenvalues(product, f.dim, k=5, steps=6)
-
-
-def test_the_spectral_density_has_the_moments_of_the_spectrum(f, trained, H):
-    nodes, weights = curvature.spectral_density(lambda v: H @ v, f.dim, steps=30, probes=60)
-    assert weights.sum() == pytest.approx(1.0)
-    λ = np.linalg.eigvalsh(H)
-    assert (weights * nodes).sum() == pytest.approx(λ.mean(), rel=0.12)
-    assert (weights * nodes**2).sum() == pytest.approx((λ**2).mean(), rel=0.2)
-    grid = np.linspace(-5, λ.max() + 5, 4000)
-    assert np.trapezoid(curvature.smooth_density(grid, nodes, weights, 0.05), grid) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_kronecker_factors_are_exact_for_one_layer_and_one_example():

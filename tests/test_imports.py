@@ -118,9 +118,11 @@ def loaded_by(code):
     return set(said.split("LOADED")[1].split())
 
 
-NUMBERS = ["chance", "descent", "theory", "race", "optimizers", "optimizers.schedules", "optimizers.linesearch",
-           "models", "models.convolution", "models.cells", "problems", "problems.sequences", "problems.language", "data",
-           "frameworks.conventions", "distributed.cost", "distributed.simulate", "distributed.compression"]  # fmt: skip
+NUMBERS = [
+    "chance", "descent", "theory", "race", "data", "optimizers", "optimizers.schedules", "optimizers.linesearch",
+    "models", "models.convolution", "models.cells", "problems", "problems.sequences", "problems.language",
+    "frameworks.conventions", "distributed.cost", "distributed.simulate", "distributed.compression",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", NUMBERS)

@@ -91,14 +91,6 @@ def delayed(f, x0, lr, delay, steps):
     return np.array(xs)
 
 
-def delay_factor(lr_times_curvature, delay):
-    """The factor per step of `delayed` along an eigenvector: the largest root of z^(τ+1) = z^τ − ηλ, in size."""
-    a = np.zeros(delay + 2)
-    a[0], a[1] = 1.0, -1.0
-    a[-1] += lr_times_curvature
-    return np.abs(np.roots(a)).max()
-
-
 def delay_limit(delay):
     """The largest stable ηλ with gradients that are `delay` steps old: 2 sin(π/(4τ+2)); 2 without delay."""
     return 2 * np.sin(np.pi / (4 * np.asarray(delay) + 2))

@@ -10,7 +10,6 @@ Symbols throughout: η the rate `lr`, η₀ its lowest value `lr_min`, T the len
     >>> [round(warm(k), 3) for k in (0, 4, 5, 100)]
     [0.02, 0.1, 0.1, 0.0]
 """
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -325,15 +324,3 @@ SCHEDULES: dict[str, Callable] = {
     "cosine": Cosine, "cosine restarts": CosineRestarts, "triangular": Triangular, "warm-up": Warmup,
     "one cycle": OneCycle, "warm-up stable decay": WarmupStableDecay,
 }
-
-
-def schedule(name: str, **params) -> Schedule:
-    """The schedule of this name (case, '-' and '_' do not matter): schedule("one_cycle", lr=0.1, steps=200)."""
-    plain = lambda text: str(text).casefold().replace("_", " ").replace("warm-up", "warmup").replace("-", " ")
-    kind = {plain(known): kind for known, kind in SCHEDULES.items()}.get(plain(name))
-    if kind is None:
-        raise ValueError(f"unknown schedule {name!r}; choose one of: {', '.join(SCHEDULES)}")
-    accepted = list(inspect.signature(kind).parameters)
-    if unknown := [param for param in params if param not in accepted]:
-        raise ValueError(f"{name} has no parameter {unknown[0]!r}; it accepts: {', '.join(accepted)}")
-    return kind(**params)

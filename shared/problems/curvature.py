@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import nn
-from torch.func import grad, jacrev, vjp, vmap
+from torch.func import grad, jacrev, vmap
 
 from shared import chance
 from shared.descent import loss_at
@@ -44,35 +44,6 @@ def gradient_differences(f, x, h):
 
 
 # ---- Gauss-Newton and Fisher -------------------------------------------------------------------------------------
-
-
-def jvp(function, x, v):
-    """function(x) and J v by two reverse passes: Jᵀu is linear in u, and its own transpose is J (Townsend 2017).
-
-    torch.func.jvp is one forward pass, but warns of a deprecated compiler at its first use.
-    """
-    z, back = vjp(function, x)
-    return z, vjp(lambda u: back(u)[0], torch.zeros_like(z))[1](v)[0]
-
-
-def gauss_newton_product(f, x, v):
-    """G v with G = Jᵀ H_L J, J the Jacobian of the outputs and H_L the loss's Hessian in them (Schraudolph 2002)."""
-    flat, v = f.tensor(x), f.tensor(v)
-    z, Jv = jvp(f.outputs, flat, v)
-    _, HJv = jvp(grad(lambda z: f.loss(z, f.targets)), z, Jv)
-    return _numpy(vjp(f.outputs, flat)[1](HJv)[0])
-
-
-def fisher_product(f, x, v):
-    """F v for F = 1/n Σᵢ E[∇log p(y|aᵢ) ∇log p(y|aᵢ)ᵀ] with y from the network's own softmax p(·|aᵢ).
-
-    The expectation over y can be done by hand: F = 1/n Σᵢ Jᵢᵀ (diag p − p pᵀ) Jᵢ.
-    """
-    flat, v = f.tensor(x), f.tensor(v)
-    z, Jv = jvp(f.outputs, flat, v)
-    p = z.softmax(-1)
-    inner = p * Jv - p * (p * Jv).sum(-1, keepdim=True)
-    return _numpy(vjp(f.outputs, flat)[1](inner / f.n)[0])
 
 
 def gauss_newton(f, x):
@@ -225,20 +196,6 @@ def top_eigenvalues(product, d, k=5, steps=80, seed=0, tol=1e-3):
     if not residual <= tol * abs(θ).max():
         raise NotConverged(f"top_eigenvalues: {k} eigenvalues are not known to within {tol:g} after {steps} products")
     return λ, vectors
-
-
-def spectral_density(product, d, steps=60, probes=4, seed=0):
-    """Where the eigenvalues of A (d, d) lie: nodes and weights (probes · steps), the weights summing to one.
-
-    Each random probe v sees the eigenvalues through (vᵀqᵢ)²; the nodes and weights of its Lanczos matrix are the Gauss
-    quadrature of that measure (Golub & Welsch 1969; for networks Ghorbani, Krishnan & Xiao 2019).
-    """
-    rng, nodes, weights = chance.rng(seed), [], []
-    for _ in range(probes):
-        λ, Q = np.linalg.eigh(lanczos(product, rng.standard_normal(d), steps)[0])
-        nodes.append(λ)
-        weights.append(Q[0] ** 2 / probes)
-    return np.concatenate(nodes), np.concatenate(weights)
 
 
 def smooth_density(grid, nodes, weights, width):

@@ -4,11 +4,10 @@ Every factory returns a `Landscape`. Arrays are float64 of shape (..., d); value
 (...), (..., d) and (..., d, d), so ten thousand points are one call. Far away a value overflows to inf without a
 warning: divergence is a result.
 
-    >>> f = landscape("Rosenbrock")
+    >>> f = rosenbrock()
     >>> float(f([1.0, 1.0])), f.grad([0.0, 0.0]).tolist()
     (0.0, [-2.0, 0.0])
 """
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -456,15 +455,3 @@ LANDSCAPES: dict[str, Callable] = {
     "Three-hump camel": three_hump_camel, "Six-hump camel": six_hump_camel, "Goldstein-Price": goldstein_price,
     "Saddle": saddle, "Monkey saddle": monkey_saddle, "Plateau": plateau, "Cliff": cliff,
 }
-
-
-def landscape(name: str, **params) -> Landscape:
-    """The landscape of this name (case, spaces, '-' and '_' do not matter): landscape("quadratic", kappa=100)."""
-    plain = lambda text: str(text).casefold().replace("_", " ").replace("-", " ")
-    factory = {plain(known): factory for known, factory in LANDSCAPES.items()}.get(plain(name))
-    if factory is None:
-        raise ValueError(f"unknown landscape {name!r}; choose one of: {', '.join(LANDSCAPES)}")
-    accepted = list(inspect.signature(factory).parameters)
-    if unknown := [param for param in params if param not in accepted]:
-        raise ValueError(f"{name} has no parameter {unknown[0]!r}; it accepts: {', '.join(accepted) or 'none'}")
-    return factory(**params)
