@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shared import live
+from shared.course.exercises import exercise
 from shared.explorers import newton, quasi_newton, spectrum
 from shared.optimizers import SaddleFreeNewton
 from shared.problems import Residuals, himmelblau, quadratic
@@ -88,3 +89,10 @@ def test_residuals_have_the_right_derivatives():
     differences = np.stack([(f(x + d) - f(x - d)) / 2e-6 for d in e], -1)
     np.testing.assert_allclose(f.grad(x), differences, rtol=1e-7)
     np.testing.assert_allclose(f.gauss_newton(x)[1], f.J(x[1]).T @ f.J(x[1]))
+
+
+def test_the_damping_is_judged_by_the_loss_itself_and_not_by_three_digits_of_it():
+    damping = exercise("05.damping")
+    measured = damping.measure(damping.solution)
+    assert damping.accept(measured | {"loss": 9.999e-7}) and not damping.accept(measured | {"loss": 1.0001e-6})
+    assert "gives {loss = " in damping.check(damping.solution).message

@@ -1,5 +1,7 @@
 """Chapter 6: what its explorers compute, and every control across its range."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -23,12 +25,25 @@ def test_gradient_flow_shows_a_network_of_plain_torch(depth):
     """The same weights in an nn.Sequential without the course's layers give the same deltas."""
     x, y = gradient_flow.batch()
     found = gradient_flow.compute(depth, 32, "tanh", 1.5, "none", False)
+    *hidden, head = gradient_flow.built(32, "tanh", "none", False)
     layers = []
-    for layer in gradient_flow.built(32, "tanh", "none", False)[:depth]:
+    for layer in copy.deepcopy(hidden[:depth]):
+        layer.linear.weight.data *= 1.5
         layers += [layer.linear, nn.Tanh()]
-    plain = nn.Sequential(*layers, gradient_flow.built(32, "tanh", "none", False)[-1])
+    plain = nn.Sequential(*layers, head)
     np.testing.assert_allclose(found["deltas"], flow(plain, cross_entropy, x, y).deltas, rtol=1e-5)
     assert layers[0].weight.std().item() == pytest.approx(1.5 / 8, rel=0.1)
+
+
+def test_gradient_flow_writes_nothing_into_the_network_it_keeps():
+    kept = gradient_flow.built(32, "tanh", "batch", False)
+    before = copy.deepcopy(kept.state_dict())
+    found = gradient_flow.compute(20, 32, "tanh", 3.0, "batch", False)
+    gradient_flow.compute(50, 32, "tanh", 0.5, "batch", False)
+    torch.testing.assert_close(kept.state_dict(), before, rtol=0, atol=0)
+    assert all(p.grad is None for p in kept.parameters())
+    again = gradient_flow.compute(20, 32, "tanh", 3.0, "batch", False)
+    np.testing.assert_array_equal(found["deltas"], again["deltas"])
 
 
 @pytest.mark.parametrize("activation", theory.NONLINEARITIES)

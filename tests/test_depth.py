@@ -56,6 +56,18 @@ def test_lsuv_gives_every_layer_unit_variance(activation):
     np.testing.assert_allclose(seen, 1, rtol=1e-9)
 
 
+def test_flow_leaves_the_model_as_it_was_and_can_look_at_other_weights():
+    model = deep(20, 7, 3, 3, dtype=torch.float64, seed=1)
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+    doubled = {name: 2 * p for name, p in model.named_parameters() if name.endswith("weight")}
+    found = flow(model, cross_entropy, X, Y, doubled)
+    assert all((p.grad == 1).all() for p in model.parameters())
+    for layer in linears(model):
+        layer.weight.data *= 2
+    np.testing.assert_array_equal(found, flow(model, cross_entropy, X, Y))
+
+
 @pytest.mark.parametrize("residual", [False, True])
 def test_flow_is_backpropagation_by_hand(residual):
     model = deep(20, 7, 3, 3, activation="tanh", residual=residual, dtype=torch.float64, seed=1)

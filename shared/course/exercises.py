@@ -45,6 +45,9 @@ class Result:
         pass
 
 
+UNSOLVED = Result(False, "not solved yet. Replace the ... and run the cell and this check again.", solved=False)
+
+
 class Wrong(Exception):
     """An answer that cannot be compared at all; the text is what the student reads."""
 
@@ -71,7 +74,7 @@ class Exercise:
 
     def check(self, answer) -> Result:
         if _is_stub(answer):
-            return Result(False, "not solved yet. Replace the ... and run the cell and this check again.", solved=False)
+            return UNSOLVED
         try:
             return self.judge(answer)
         except Wrong as wrong:
@@ -100,7 +103,7 @@ class Function(Exercise):
         expected = [self._run(self.solution, case) for case in cases]
         given = [self._run(answer, case, student=True) for case in cases]
         if any(_is_stub(value) for value in given):
-            return self.check(...)
+            return UNSOLVED
         failures = [_sentence(case, g, e) for case, g, e in zip(cases, given, expected) if not self._same(g, e)]
         if not failures:
             return Result(True, f"correct on {self.trials} random cases.")

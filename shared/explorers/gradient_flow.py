@@ -26,8 +26,10 @@ def batch():
 
 @lru_cache(maxsize=16)
 def built(width, activation, norm, residual):
-    """The deepest network; shallower ones use its first layers and its output layer."""
-    return deep(64, width, DEEPEST, 10, activation=activation, norm=norm, residual=residual, init="zero")
+    """The deepest network, of gain 1; shallower ones use its first layers and its output layer."""
+    model = deep(64, width, DEEPEST, 10, activation=activation, norm=norm, residual=residual, init="lecun", seed=0)
+    initialise(nn.Sequential(model[-1]), "lecun", seed=HEAD)
+    return model
 
 
 def compute(depth, width, activation, gain, norm, residual):
@@ -37,11 +39,9 @@ def compute(depth, width, activation, gain, norm, residual):
     have variance gain²/fan-in. Activations and deltas of theory start from what the first and the last layer show.
     """
     x, y = batch()
-    whole = built(width, activation, norm, residual)
-    model = nn.Sequential(*whole[:depth], whole[-1])
-    initialise(nn.Sequential(*whole[:depth]), "lecun", gain, seed=0)
-    initialise(nn.Sequential(whole[-1]), "lecun", seed=HEAD)
-    found = flow(model, cross_entropy, x, y)
+    *hidden, head = built(width, activation, norm, residual)
+    weights = {f"{i}.linear.weight": gain * layer.linear.weight for i, layer in enumerate(hidden[:depth])}
+    found = flow(nn.Sequential(*hidden[:depth], head), cross_entropy, x, y, weights)
     predicted = {"activations": None, "deltas": None}
     if norm == "none" and not residual and activation in theory.NONLINEARITIES:
         q, χ = theory.mean_field(activation, gain, depth + 1, gain**2 * (x**2).mean())

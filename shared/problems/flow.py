@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch.func import functional_call
 
 from shared.models.deep import linears
 
@@ -17,32 +19,30 @@ class Flow(NamedTuple):
     weight_grads: np.ndarray  # ∂f/∂W_l
 
 
-def flow(model, loss, inputs, targets):
+def flow(model, loss, inputs, targets, weights=None):
     """What flows through the hidden layers of any model built of nn.Linear, on one batch, seen through hooks.
 
     h_l is what layer l + 1 receives. A mean loss divides every δ by the number of examples: that is undone, so that
-    deltas do not depend on the batch size.
+    deltas do not depend on the batch size. `weights` (name -> tensor) stand in for the model's own; the model stays as
+    it was, its gradients too.
     """
     seen = []
 
     def watch(layer, received, output):
-        output.retain_grad()
-        seen.append((layer, received[0], output))
+        seen.append((layer.weight, received[0], output))
 
     hooks = [layer.register_forward_hook(watch) for layer in linears(model)]
     try:
-        model.zero_grad()
         x, y = as_tensors(model, inputs, targets)
-        loss(model(x), y).backward()
+        value = loss(functional_call(model, weights or {}, x), y)
     finally:
         for hook in hooks:
             hook.remove()
-    hidden, above = seen[:-1], seen[1:]
-    found = Flow([rms(received) for _, received, _ in above],
-                 [len(inputs) * rms(output.grad) for _, _, output in hidden],
-                 [rms(layer.weight.grad) for layer, _, _ in hidden])  # fmt: skip
-    model.zero_grad()
-    return Flow(*map(np.array, found))
+    W, h, z = zip(*seen)
+    L = len(seen) - 1  # the output layer is not hidden
+    gradients = torch.autograd.grad(value, z[:L] + W[:L])
+    h, δ, dW = (np.array([rms(tensor) for tensor in part]) for part in (h[1:], gradients[:L], gradients[L:]))
+    return Flow(h, len(x) * δ, dW)
 
 
 def rms(tensor):

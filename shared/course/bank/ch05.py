@@ -215,19 +215,15 @@ def _after_damping(damping):
     f = himmelblau()
     x = run(Newton(damping=float(damping)), f, [-0.3, -0.8], 40)[-1]
     curvature = np.linalg.eigvalsh(np.nan_to_num(f.hess(x)))[0]
-    return f"loss {f(x):.3g}, gradient {np.linalg.norm(f.grad(x)):.1g}, lowest curvature {curvature:.3g}"
-
-
-def _reading(said):
-    return [float(part.split()[-1]) for part in said.split(", ")]
+    return {"loss": float(f(x)), "gradient": float(np.linalg.norm(f.grad(x))), "lowest curvature": float(curvature)}
 
 
 damping = setting("05.damping", solution=60.0, goal="a loss below 1e-6 after 40 steps, from a hilltop of Himmelblau",
-                  measure=_after_damping, accept=lambda said: _reading(said)[0] < 1e-6)
+                  measure=_after_damping, accept=lambda found: found["loss"] < 1e-6)
 damping.mistake("not enough damping",
                 "It climbed to the hilltop, or sits on a saddle: H + λI is not positive definite at the start. "
                 "λ must exceed the size of the most negative curvature there, about 45.",
-                0.0, when=lambda λ, said: λ < 45)
+                0.0, when=lambda λ, found: λ < 45)
 damping.mistake("too much damping",
                 "Tiny steps: with λ far above the curvature this is gradient descent at rate 1/λ.", 1e4,
-                when=lambda λ, said: λ > 100)
+                when=lambda λ, found: λ > 100)
