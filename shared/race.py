@@ -164,27 +164,34 @@ class Tuned(NamedTuple):
     outcome: Outcome  # of arrays (draws, 2), from the reporting seed
     trials: np.ndarray  # (draws,) settings tried
     ends: dict  # name -> (draws,): -1 or 1 where the best lies at the low or high end of a doubted range, else 0
-    tried: list  # per draw ({name: (trials,)}, tune (trials,))
+    tried: list  # per draw ({name: (trials,)}, tune (trials,)), a grid in order: the valley that the draw saw
 
 
-def compare(methods, draws=5, trials=9, seed=0):
+def compare(methods, draws=5, trials=9, repeats=1, seed=0):
     """Tune every method `draws` times, name -> Method, and report each draw with a seed of its own: a Comparison.
 
-    Draw d tunes with seed + 2d and reports with seed + 2d + 1, the same for all methods; the settings are fresh for
-    every draw and method. One knob: a grid of `trials` values, equally spaced and shifted at random, that goes on, one
-    value at a time and at most `trials` more, while the best of a log range is the outermost. Several knobs: `trials`
-    random settings. Of equally good ones the middle one is chosen. So the budget is the same, but for what repairs a
-    range that was guessed wrongly; `Comparison.trials` counts both.
+    A draw tunes with `repeats` seeds, by the mean over them, and reports with the next one: draw d begins at seed
+    seed + (repeats + 1) d, for all methods alike. (With one, the best rate is now and then one that diverges with the
+    reporting seed. That is what happens to whoever tunes so.) Settings are fresh for every draw and method:
 
-    A draw does not depend on the others: compare(..., draws=1, seed=seed + 2d) is draw d, and more draws go on.
+    - one knob: a grid of `trials` values, equally spaced and shifted at random. While the best of a log range is the
+      outermost, the grid goes on beyond it, one value at a time, at most `trials` of them;
+    - several knobs: `trials` random settings;
+    - no knob: nothing to tune.
+
+    Of equally good settings the middle one is chosen. So the budget is the same, but for what repairs a range that was
+    guessed wrongly; `Comparison.trials` counts both.
+
+    A draw does not depend on the others: compare(..., draws=1) from where draw d begins is draw d.
     """
     if not methods or not all(isinstance(m, Method) for m in methods.values()):
         raise TypeError(f"compare needs name -> Method, got {methods!r}")
-    if draws < 1 or trials < 3:
-        raise ValueError(f"compare needs draws >= 1 and trials >= 3, got draws={draws}, trials={trials}")
-    out = {}
+    if draws < 1 or trials < 3 or repeats < 1:
+        said = f"got draws={draws}, trials={trials}, repeats={repeats}"
+        raise ValueError(f"compare needs draws >= 1, trials >= 3 and repeats >= 1, {said}")
+    out, begins = {}, [seed + (repeats + 1) * d for d in range(draws)]
     for i, (name, method) in enumerate(methods.items()):
-        rows = [_draw(method, trials, seed + 2 * d, i) for d in range(draws)]
+        rows = [_draw(method, trials, range(begin, begin + repeats), i) for begin in begins]
         u, outcomes, counts, ends, tried = zip(*rows)
         knobs = {k: r.value(np.stack(u)[..., j]) for j, (k, r) in enumerate(method.knobs.items())}
         ends = {k: np.array([e[j] for e in ends]) for j, k in enumerate(method.knobs)}
@@ -192,27 +199,28 @@ def compare(methods, draws=5, trials=9, seed=0):
     return Comparison(out)
 
 
-def _draw(method, trials, seed, i):
+def _draw(method, trials, seeds, i):
     """One draw of method i: shares (2, knobs) of the chosen and the next one, their outcome, trials, ends, tried."""
-    D, ranges, rng = len(method.knobs), list(method.knobs.values()), _settings_rng(seed, i)
+    D, ranges, rng = len(method.knobs), list(method.knobs.values()), _settings_rng(seeds[0], i)
     if D == 1:
         u = (np.arange(trials)[:, None] + rng.uniform()) / trials
     else:
         u = rng.uniform(size=(trials if D else 1, D))
-    tune = method.outcomes(seed, u).tune
+    tried_with = lambda u: np.mean([method.outcomes(seed, u).tune for seed in seeds], axis=0)
+    tune = tried_with(u)
     while True:
         best = _best(tune)
         ends = [_end(u[:, j], best, r, D == 1) for j, r in enumerate(ranges)]
         if D != 1 or not ends[0] or len(u) == 2 * trials:
             break
         new = u[:1] - 1 / trials if ends[0] < 0 else u[-1:] + 1 / trials
-        u, tune = np.concatenate([u, new]), np.concatenate([tune, method.outcomes(seed, new).tune])
+        u, tune = np.concatenate([u, new]), np.concatenate([tune, tried_with(new)])
         order = u[:, 0].argsort()
         u, tune = u[order], tune[order]
     rest = np.argsort(tune, kind="stable")
     pair = u[[best, *rest[rest != best][:1], best][:2]]
     tried = {name: r.value(part) for (name, r), part in zip(method.knobs.items(), u.T)}, tune
-    return pair, method.outcomes(seed + 1, pair), len(u), ends, tried
+    return pair, method.outcomes(seeds[-1] + 1, pair), len(u), ends, tried
 
 
 def _settings_rng(seed, i):

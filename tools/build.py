@@ -56,7 +56,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
 BEGIN, END, TODO = "### BEGIN SOLUTION", "### END SOLUTION", "  # your code here"
 LIMIT_MB = 2
-SHIPPED = {"data": "data", "race": "data/tables"}     # folders of files that a module of `shared` reads
+SHIPPED = {"data/sets": ".", "race": "data/tables"}      # folders of files that a module of `shared` reads
 LANGUAGE = {"name": "python"}                         # no version: the same on every machine
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 SCOPES = ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
@@ -221,7 +221,8 @@ def dependencies(files):
     found = set()
     for path in map(Path, files):
         beside = list(path.parent.glob(f"{path.stem}.*"))
-        shipped = list((path.parent / SHIPPED[path.stem]).glob("*")) if path.stem in SHIPPED else []
+        module = path.with_suffix("").as_posix().rpartition("/shared/")[2]
+        shipped = list((path.parent / SHIPPED[module]).glob("*")) if module in SHIPPED else []
         found |= {file for file in [path, *beside, *shipped] if file.is_file() and file.is_relative_to(ROOT)}
     return sorted(file.relative_to(ROOT).as_posix() for file in found)
 
