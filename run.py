@@ -64,7 +64,7 @@ def available():
 def lab(options, extra):
     """open JupyterLab on chapters/ [--port N] [--no-browser]"""
     settings = VENV / "share" / "jupyter" / "lab" / "settings"
-    python("-m", "shared.labsettings", settings)
+    python("-m", "tools.labsettings", settings)
     arguments = ["-m", "jupyterlab", "--ServerApp.root_dir={}".format(CHAPTERS), "--port={}".format(options.port)]
     arguments += ["--LabApp.app_settings_dir={}".format(settings), "--log-level=WARN"]
     if options.no_browser:

@@ -2,7 +2,8 @@
 
 import time
 
-from tools.build import execute, read, sources, target
+from tools.execution import execute
+from tools.source import read, sources, target
 
 SECONDS, MEMORY = 90, 1.5                             # what each may take; GB
 
@@ -12,7 +13,7 @@ def bench():
     for source in sources([]):
         number = int(source.stem[:2])
         begun = time.perf_counter()
-        peak = execute(read(source), source.stem, target(source).parent)["peak"] / 1e9
+        peak = execute(read(source), source.stem, target(source).parent).peak / 1e9
         yield f"chapter {number}", time.perf_counter() - begun, f"the limit of {SECONDS} s", SECONDS, 1
         verdict = "reached" if peak <= MEMORY else "ABOVE"
         yield f"{'':11}peak memory {peak:.2f} GB, at most {MEMORY} GB: {verdict}"

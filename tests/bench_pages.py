@@ -4,15 +4,16 @@ from exported import offline
 from lab import chromium
 
 from tools import site, slides
-from tools.pages import LIMIT
+from tools.assets import LIMIT
+from tools.chapter import chapters
 
 READY = 2  # seconds
 
 
 def bench():
     """Rows (what, seconds, the limit, its seconds, 1), and for the sizes a line. Builds what is not built."""
-    built = [("deck", path) for path in slides.build(log=None)]
-    built += [("page", path) for path in site.build(log=None) if path.stem[0].isdigit()]
+    built = [("deck", path) for path in slides.build(chapters(), log=None)]
+    built += [("page", path) for path in site.build(chapters(), log=None) if path.stem[0].isdigit()]
     with chromium() as browser:
         for kind, path in built:
             lab = offline(browser, path)

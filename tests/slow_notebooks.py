@@ -13,9 +13,10 @@ import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from tools import pages
+from run import CHAPTERS as FOLDER
+from tools.chapter import load
 
-CHAPTERS = sorted(pages.CHAPTERS.glob("[0-9]*.ipynb"))
+CHAPTERS = sorted(FOLDER.glob("[0-9]*.ipynb"))
 LONG = 2.0  # seconds after which a cell is interrupted
 
 
@@ -60,7 +61,7 @@ class Kernel:
 
 @contextmanager
 def kernel():
-    manager, client = start_new_kernel(kernel_name="python3", cwd=str(pages.CHAPTERS))
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(FOLDER))
     try:
         yield Kernel(manager, client)
     finally:
@@ -69,12 +70,12 @@ def kernel():
 
 
 def cells(path):
-    return [cell.text for cell in pages.load(path).cells if cell.kind == "code"]
+    return [cell.text for cell in load(path).cells if cell.kind == "code"]
 
 
 def imports(path):
     """The cells that import torch: an interrupt in the middle of that leaves it broken until the kernel restarts."""
-    return [cell.text for cell in pages.load(path).cells if "setup" in cell.tags or "available(" in cell.text]
+    return [cell.text for cell in load(path).cells if "setup" in cell.tags or "available(" in cell.text]
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])

@@ -9,7 +9,8 @@ import pytest
 
 from shared.course import check, exercises
 from shared.course.exercises import function, number, setting
-from tools.build import END, solved, sources, stub
+from tools.exercises import END, solved, stub
+from tools.source import sources
 
 BANK = sorted((Path(exercises.__file__).parent / "exercise_bank").glob("ch*.py"))
 for bank in BANK:

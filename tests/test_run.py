@@ -1,14 +1,17 @@
 """run.py: its commands, the set-up that can be interrupted, and one clear line for whatever can go wrong."""
 import ast
+import json
 import os
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import run
+from tools import labsettings
 
 ROOT = Path(run.__file__).parent
 
@@ -167,6 +170,17 @@ def test_the_gate_on_chosen_files(stages):
     called, _ = stages
     assert run.test(None, ["tests/test_run.py::test_the_gate", "-x"]) == 0
     assert len(called) == 2 and all(line.endswith(" tests/test_run.py::test_the_gate -x") for line in called)
+
+
+def test_settings_exist_in_this_jupyterlab(tmp_path):
+    path = labsettings.write_overrides(tmp_path / "settings")
+    from jupyterlab.commands import get_app_dir
+
+    for plugin, settings in json.loads(path.read_text()).items():
+        package, name = plugin.split(":")
+        schema = json.loads((Path(get_app_dir()) / "schemas" / package / f"{name}.json").read_text())
+        assert set(settings) <= set(schema["properties"])
+        jsonschema.validate(settings, schema)
 
 
 def test_sync_needs_a_notebook():

@@ -1,17 +1,20 @@
-"""The reference of `shared` as a page of the site: each public name, its signature and docstring, read, not run."""
+"""The reference of `shared` as a page of the site: each public name, its signature and docstring, read, not run.
+
+May import: run.
+"""
 
 import ast
 import html
 
-from tools.pages import ROOT
+from run import ROOT
 
 SHARED = ROOT / "shared"
-LEFT_OUT = ("exercise_bank", "data")                  # the answers; files
+LEFT_OUT = {"exercise_bank"}                          # the answers
 
 
 def modules():
     """The public modules of `shared` as (dotted name, syntax tree), packages first."""
-    paths = sorted(path for path in SHARED.rglob("*.py") if not set(path.relative_to(SHARED).parts) & set(LEFT_OUT))
+    paths = sorted(path for path in SHARED.rglob("*.py") if not LEFT_OUT & set(path.relative_to(SHARED).parts))
     for path in paths:
         dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         if not path.stem.startswith("_") or path.stem == "__init__":

@@ -2,6 +2,8 @@
 
 Each file has `bench()`, which gives rows (what, our seconds, the alternative, its seconds, the ratio to reach or None)
 and lines of text, which are printed as they are.
+
+May import: nothing of the course; what it measures does.
 """
 import importlib.util
 import sys

@@ -2,6 +2,8 @@
 
 A page holds its text, pictures and baked explorers; the style, MathJax and the search index lie beside it in `assets/`.
 All links are relative and nothing is fetched from elsewhere, so the folder works on any static host and from a disk.
+
+May import: run, shared (its list of chapters); tools.api, tools.assets, tools.baked, tools.publishing, tools.rendering.
 """
 
 import html
@@ -9,9 +11,14 @@ import json
 import re
 import sys
 
-from tools import api, pages
+from run import ROOT
 
-SITE = pages.ROOT / "site"
+from . import api, publishing
+from .assets import asset, live_script, write
+from .baked import bake
+from .rendering import MARKDOWN, code, markdown, outputs
+
+SITE = ROOT / "site"
 COURSE = "Optimization algorithms for deep learning"
 PAGE = """<!doctype html>
 <html lang="en">
@@ -63,7 +70,7 @@ def page(chapter, every):
     contents = "\n".join(
         f'<li><a href="#{slug}"{" class=deep" if level == 3 else ""}>{inline(words)}</a></li>'
         for level, slug, words in headings)
-    scripts = '<script src="assets/mathjax.js"></script>\n' + pages.live_script()
+    scripts = '<script src="assets/mathjax.js"></script>\n' + live_script()
     text = frame(f"{chapter.number} {chapter.title}", contents, body, scripts)
     return text, sections(chapter, "\n".join(cells))
 
@@ -71,14 +78,14 @@ def page(chapter, every):
 def reading(cell, env):
     """A cell as one reads it: the code that draws a figure is folded, definitions and experiments are not."""
     if cell.kind == "markdown":
-        return pages.markdown(cell.text, env)
+        return markdown(cell.text, env)
     if not cell.text.strip():
         return ""
-    source = pages.code(cell.text)
+    source = code(cell.text)
     if cell.shows_figure or "setup" in cell.tags:
         name = "imports" if "setup" in cell.tags else "code of this figure"
         source = f'<details class="source"><summary>{name}</summary>{source}</details>'
-    return source + pages.outputs(cell)
+    return source + outputs(cell)
 
 
 def turn(chapter, every):
@@ -104,7 +111,7 @@ def sections(chapter, body):
 
 def inline(words):
     """A heading in the contents: without its formula marks, which are shown as text."""
-    return pages.MARKDOWN.renderInline(re.sub(r"\$([^$]*)\$", r"\1", words))
+    return MARKDOWN.renderInline(re.sub(r"\$([^$]*)\$", r"\1", words))
 
 
 def index(every):
@@ -135,37 +142,36 @@ def reference():
 
 def frame(title, contents, body, scripts):
     """A whole page around its contents list, its text and its scripts."""
-    return PAGE.format(title=html.escape(title), course=COURSE, theme=pages.asset("theme.js"), contents=contents,
+    return PAGE.format(title=html.escape(title), course=COURSE, theme=asset("theme.js"), contents=contents,
                        body=body, scripts=scripts)
 
 
-def build(names=(), folder=SITE, quick=False, log=print):
+def build(every, folder=SITE, quick=False, log=print):
     """Write the index, the pages of chapters and their assets; the paths of the pages."""
-    every = pages.chapters(names)
     (folder / "assets").mkdir(parents=True, exist_ok=True)   # if that fails, before the minutes that baking takes
-    pages.bake(every, quick, log)
+    bake(every, quick, log)
     search, written = [], [folder / "index.html"]
     written[0].write_text(index(every), encoding="utf-8")
     for chapter in every:
         text, found = page(chapter, every)
         search += found
         written.append(folder / f"{chapter.name}.html")
-        size = pages.write(written[-1], text)
+        size = write(written[-1], text)
         if log:
             log(f"{written[-1].name}: {size:.1f} MB")
     text, found = reference()
     search += found
     written.append(folder / "reference.html")
-    pages.write(written[-1], text)
+    write(written[-1], text)
     for name, parts in ASSETS.items():
-        (folder / "assets" / name).write_text("\n".join(map(pages.asset, parts)), encoding="utf-8")
+        (folder / "assets" / name).write_text("\n".join(map(asset, parts)), encoding="utf-8")
     known = f"window.SECTIONS = {json.dumps(search, ensure_ascii=False)};"
     (folder / "assets" / "search.js").write_text(known, encoding="utf-8")
     return written
 
 
 def main(arguments=None):
-    return pages.main(arguments, "site", "Write the chapters as self-contained pages.", "pages", SITE, build)
+    return publishing.main(arguments, "site", "Write the chapters as self-contained pages.", "pages", SITE, build)
 
 
 if __name__ == "__main__":

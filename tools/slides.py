@@ -3,15 +3,22 @@
 A deck follows the notebook's slide marks: slide, subslide, fragment, notes, skip, and - (goes on). Nothing is fetched:
 reveal.js, MathJax, pictures and baked explorers are in the file. Open it in a browser; S is the speaker's view, C the
 code of a slide, F full screen; `?view=print` at the end of the address is the form to print or to save as PDF.
+
+May import: run, tools.assets, tools.baked, tools.publishing, tools.rendering.
 """
 
 import html
 import re
 import sys
 
-from tools import pages
+from run import ROOT
 
-SLIDES = pages.ROOT / "slides"
+from . import publishing
+from .assets import asset, live_script, packed, write
+from .baked import bake
+from .rendering import MARKDOWN, code, markdown, outputs
+
+SLIDES = ROOT / "slides"
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -47,14 +54,14 @@ def deck(chapter):
     """A chapter, its explorers baked, as one HTML page."""
     return PAGE.format(
         title=html.escape(f"{chapter.number} {chapter.title}"),
-        css=pages.asset("reveal.css") + pages.asset("code.css") + pages.asset("slides.css"),
+        css=asset("reveal.css") + asset("code.css") + asset("slides.css"),
         slides=sections(chapter),
-        mathjax_options=pages.asset("mathjax.js"),
-        mathjax=pages.packed("tex-svg-full.js"),
-        reveal=pages.asset("reveal.js"),
-        notes=pages.asset("notes.js"),
-        live=pages.live_script(),
-        script=pages.asset("slides.js"),
+        mathjax_options=asset("mathjax.js"),
+        mathjax=packed("tex-svg-full.js"),
+        reveal=asset("reveal.js"),
+        notes=asset("notes.js"),
+        live=live_script(),
+        script=asset("slides.js"),
     )
 
 
@@ -89,15 +96,15 @@ def section(cells, chapter, running=""):
     fold = any(cell.shows_figure or prints_source(cell) for cell in cells)
     body, folded, notes = [], [], []
     if running:
-        body.append(f'<div class="running">{pages.MARKDOWN.renderInline(running)}</div>')
+        body.append(f'<div class="running">{MARKDOWN.renderInline(running)}</div>')
     for cell in cells:
         if cell.slide == "notes":
-            notes.append(pages.markdown(cell.text) if cell.kind == "markdown" else pages.code(cell.text))
+            notes.append(markdown(cell.text) if cell.kind == "markdown" else code(cell.text))
             continue
         if cell.kind == "markdown":
-            seen = pages.markdown(cell.text)
+            seen = markdown(cell.text)
         else:
-            source, shown = pages.code(cell.text), pages.outputs(cell)
+            source, shown = code(cell.text), outputs(cell)
             if fold or is_long(cell):
                 folded.append(source)
                 source = ""
@@ -133,23 +140,22 @@ def is_long(cell):
     return not defines and (len(lines) > 16 or max(map(len, lines), default=0) > 110)
 
 
-def build(names=(), folder=SLIDES, quick=False, log=print):
+def build(chapters, folder=SLIDES, quick=False, log=print):
     """Write the decks of chapters; their paths."""
-    chapters = pages.chapters(names)
     folder.mkdir(parents=True, exist_ok=True)         # if that fails, before the minutes that baking takes
-    pages.bake(chapters, quick, log)
+    bake(chapters, quick, log)
     written = []
     for chapter in chapters:
         text = deck(chapter)
         written.append(folder / f"{chapter.name}.html")
-        size = pages.write(written[-1], text)
+        size = write(written[-1], text)
         if log:
             log(f"{written[-1].name}: {text.count(BODY)} slides, {size:.1f} MB")
     return written
 
 
 def main(arguments=None):
-    return pages.main(arguments, "slides", "Write one self-contained deck per chapter.", "decks", SLIDES, build)
+    return publishing.main(arguments, "slides", "Write one self-contained deck per chapter.", "decks", SLIDES, build)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ OPENBLAS_CORETYPE for NumPy and SciPy), another number of threads, or a machine 
 chapters are executed from their sources in every world, two at a time; claims are logged and do not stop a chapter.
 What has been run is kept in `.worlds/` under the hash of the chapter and of `shared`, so that an interrupted run goes
 on where it stopped. `--save` writes the table to docs/worlds.json, which the site and `claim` read.
+
+May import: run, shared.claims; tools, tools.caches, tools.execution, tools.source.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -22,9 +23,13 @@ from statistics import median
 
 import jupytext
 
+from run import ROOT
 from shared.course.claims import TABLE, calls, key
 
-from .build import ROOT, BuildError, execute, read, sources
+from . import BuildError
+from .caches import contents, fingerprint
+from .execution import execute
+from .source import read, sources
 
 KEPT = ROOT / ".worlds"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -46,12 +51,6 @@ def capability():
     ask = "import torch; print(torch.backends.cpu.get_cpu_capability().lower())"
     said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout.strip()
     return said if said in ISA else "default"
-
-
-def fingerprint(source):
-    """A hash of a chapter's source and of all of `shared`."""
-    files = [source, *sorted(path for path in (ROOT / "shared").rglob("*.py"))]
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 @contextmanager
@@ -81,7 +80,9 @@ def run_here(source):
 
 def run(source, world, environment):
     """The result of a chapter in a world, from `.worlds/` if it is there."""
-    place = KEPT / f"{source.stem[:2]}-{fingerprint(source)}-{world.replace(' ', '-')}.json"
+    everything = [path.relative_to(ROOT).as_posix() for path in (ROOT / "shared").rglob("*.py")]
+    mark = fingerprint(contents(source), everything)
+    place = KEPT / f"{source.stem[:2]}-{mark}-{world.replace(' ', '-')}.json"
     if not place.exists():
         command = [sys.executable, "-m", "tools.worlds", "--here", str(source)]
         done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True)

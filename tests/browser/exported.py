@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from lab import ROOT, Lab, acts, names
@@ -14,6 +15,12 @@ from shared.baking import REACH
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))
 AXE = ROOT / "tests" / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+
+
+def aside(function, *arguments, **options):
+    """The result of a function that has an event loop of its own: in another thread, Playwright's runs in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *arguments, **options).result()
 
 
 def offline(browser, path, width=1280, height=720):

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.labsettings import write_overrides
-from tools import pages
+from tools.baked import needed
+from tools.chapter import load
+from tools.labsettings import write_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_FLAGS = [
@@ -54,15 +55,15 @@ class Lab:
         self.page.wait_for_timeout(300)
 
     def run_explorers(self, chapter):
-        """Run the cells of a chapter that show an explorer, and before each only the statements that it needs."""
-        for number, source, shows in pages.program(pages.load(chapter).cells):
-            if shows:
+        """Run the cells of a chapter that show an explorer, and before each only the cells that it needs."""
+        for cell in needed(load(chapter)):
+            if cell.shows_explorer:
                 self.page.evaluate("""async (i) => {
                     window.jupyterapp.shell.currentWidget.content.activeCellIndex = i;
                     await window.jupyterapp.commands.execute('notebook:run-cell');
-                }""", number - 1)  # fmt: skip
+                }""", cell.number - 1)  # fmt: skip
             else:
-                assert "Error" not in self.run_code(source), source
+                assert "Error" not in self.run_code(cell.text), cell.text
 
     def run_code(self, code):
         """Run code in the notebook's kernel and return what it prints, or the message of its error."""

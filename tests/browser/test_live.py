@@ -9,7 +9,7 @@ from live_scene import scene
 from PIL import Image
 
 from shared.live import baked_html
-from tools.pages import load
+from tools.chapter import load
 
 pytestmark = pytest.mark.browser
 

@@ -1,11 +1,17 @@
 """The reading pages as a reader meets them: one load per chapter, light and dark, with every request refused."""
 
+import ast
+import contextlib
+import io
+
 import pytest
-from exported import CHAPTERS, assert_same_as_live, explorers_answer, offline, violations
+from exported import CHAPTERS, aside, assert_same_as_live, explorers_answer, offline, violations
 from filelock import FileLock
 
 from tools import site
-from tools.pages import LIMIT, explorers, load, program
+from tools.assets import LIMIT
+from tools.baked import needed
+from tools.chapter import load
 
 pytestmark = pytest.mark.browser
 
@@ -17,8 +23,21 @@ def folder(tmp_path_factory, worker_id):
     folder = (base if worker_id == "master" else base.parent) / "site"
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "reference.html").exists():
-            site.build([], folder, quick=True, log=None)
+            aside(site.build, [load(path) for path in CHAPTERS], folder, quick=True, log=None)
     return folder
+
+
+def live(chapter):
+    """The explorers of a chapter, made by its cells in this process."""
+    names = {"__name__": "__main__", "display": lambda *args, **options: None}
+    for cell in needed(chapter):
+        body = ast.parse(cell.text).body
+        shown = ast.Expression(body.pop().value) if cell.shows_explorer else None
+        with contextlib.chdir(CHAPTERS[0].parent), contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(ast.Module(body, []), f"{chapter.name}, cell {cell.number}", "exec"), names)
+            explorer = shown and eval(compile(shown, "explorer", "eval"), names)
+        if shown:
+            yield explorer
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
@@ -42,7 +61,7 @@ def test_page(browser, folder, path):
     figures = page.locator(".live")
     assert figures.count() == sum(cell.shows_explorer for cell in chapter.cells)
     explorers_answer([figures.nth(i) for i in range(figures.count())])
-    for i, (_, explorer) in enumerate(explorers(path.stem, program(chapter.cells))):
+    for i, explorer in enumerate(live(chapter)):
         assert_same_as_live(figures.nth(i), explorer)
 
     links = page.locator("nav.contents a")

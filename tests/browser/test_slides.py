@@ -1,17 +1,18 @@
 """The decks as an audience and a speaker meet them: one load per chapter, with every request refused."""
 
 import pytest
-from exported import CHAPTERS, explorers_answer, offline, violations
+from exported import CHAPTERS, aside, explorers_answer, offline, violations
 
 from tools import slides
-from tools.pages import LIMIT, load
+from tools.assets import LIMIT
+from tools.chapter import load
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
 def test_deck(browser, tmp_path, path):
-    (deck,) = slides.build([path.stem], tmp_path, quick=True, log=None)
+    (deck,) = aside(slides.build, [load(path)], tmp_path, quick=True, log=None)
     assert deck.stat().st_size < LIMIT
     lab = offline(browser, deck)
     page = lab.page
@@ -69,7 +70,7 @@ def test_deck(browser, tmp_path, path):
 
 
 def test_print_view(browser, tmp_path):
-    (deck,) = slides.build([CHAPTERS[0].stem], tmp_path, quick=True, log=None)
+    (deck,) = aside(slides.build, [load(CHAPTERS[0])], tmp_path, quick=True, log=None)
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto(deck.as_uri() + "?view=print")
     page.wait_for_function("document.documentElement.dataset.ready === 'all'", timeout=90_000)
@@ -80,7 +81,7 @@ def test_print_view(browser, tmp_path):
 
 
 def test_speaker_view(browser, tmp_path):
-    (deck,) = slides.build([CHAPTERS[0].stem], tmp_path, quick=True, log=None)
+    (deck,) = aside(slides.build, [load(CHAPTERS[0])], tmp_path, quick=True, log=None)
     lab = offline(browser, deck)
     noted = lab.page.locator("section:has(> aside.notes)").first
     said = noted.locator("aside.notes").first.text_content().strip()[:25]

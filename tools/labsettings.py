@@ -1,4 +1,7 @@
-"""Settings that JupyterLab needs for this course, for `run.py` and the browser tests. Standard library only."""
+"""Settings that JupyterLab needs for this course, for `run.py` and the browser tests.
+
+May import: nothing but the standard library.
+"""
 
 import json
 import sys
