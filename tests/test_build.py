@@ -23,7 +23,7 @@ CHAPTER = '''\
 # # A title
 
 # %% tags=["setup"]
-from shared.exercises import check
+from shared.course import check
 
 # %% [markdown]
 # Exercise.
@@ -74,7 +74,7 @@ def test_a_chapter_is_built_once_and_the_same_twice(chapter):
     notebook = nbformat.reads(first.decode(), as_version=4)
     nbformat.validate(notebook)
     loaded = notebook.metadata.built.shared
-    assert "shared/exercises.py" in loaded and not [file for file in loaded if "explorers" in file]
+    assert "shared/course/exercises.py" in loaded and not [file for file in loaded if "explorers" in file]
     title, _, _, exercise, printed, hints = notebook.cells
     assert title.metadata == {"slideshow": {"slide_type": "slide"}}
     assert exercise.source.endswith("    total = kappa + 1\n    return ...  # your code here")

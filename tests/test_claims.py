@@ -38,7 +38,7 @@ def test_a_claim_is_said_when_it_holds_and_raises_when_not(capsys):
 
 
 def test_optimised_python_changes_nothing():
-    code = "from shared.claims import claim; claim('false is true', False)"
+    code = "from shared.course import claim; claim('false is true', False)"
     done = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True)
     assert done.returncode and "✓" not in done.stdout and "does not hold here: false is true" in done.stderr
 
@@ -50,7 +50,7 @@ def test_a_number_that_is_none_never_holds():
 
 
 def test_a_reader_sees_a_mark_and_goes_on():
-    code = "from shared.claims import claim\nclaim('one is more than two', 1 > 2)\nprint(6 * 7 * 10**6)"
+    code = "from shared.course import claim\nclaim('one is more than two', 1 > 2)\nprint(6 * 7 * 10**6)"
     said = in_ipython(code)
     assert "✗ does not hold on this machine: one is more than two" in said and "42000000" in said
     said = in_ipython(code, CLAIMS="strict")

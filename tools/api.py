@@ -9,7 +9,7 @@ import html
 from run import ROOT
 
 SHARED = ROOT / "shared"
-LEFT_OUT = {"exercise_bank"}                          # the answers
+LEFT_OUT = {"bank"}                          # the answers
 
 
 def modules():

@@ -6,7 +6,7 @@ chapters are executed from their sources in every world, two at a time; claims a
 What has been run is kept in `.worlds/` under the hash of the chapter and of `shared`, so that an interrupted run goes
 on where it stopped. `--save` writes the table to docs/worlds.json, which the site and `claim` read.
 
-May import: run, shared.claims; tools, tools.caches, tools.execution, tools.source.
+May import: run, shared.course.claims; tools, tools.caches, tools.execution, tools.source.
 """
 
 import argparse
