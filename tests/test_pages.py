@@ -133,7 +133,7 @@ def test_the_reference_shows_signatures_and_boxes():
 
 
 def test_the_reference_has_packages_of_data_but_not_the_answers(monkeypatch, tmp_path):
-    for name in ("shared/data/sets.py", "shared/exercise_bank/ch01.py", "shared/_own.py"):
+    for name in ("shared/data/sets.py", "shared/course/bank/ch01.py", "shared/_own.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     monkeypatch.setattr(api, "ROOT", tmp_path)
