@@ -1,10 +1,10 @@
-"""The scene of the live figure's tests and benchmark: six lines of 200 points, thirty bars and a scatter."""
+"""The scene of the live figure's tests and benchmark: six lines of 200 points, thirty bars and a scatter; helpers."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from shared.figures import theme
-from shared.live import Choice, Choices, LiveFigure, Play, Point, Slider, Toggle, head, trail
+from shared.figures.live import Choice, Choices, LiveFigure, Play, Point, Slider, Toggle, head, trail
 
 METHODS = ["SGD", "Momentum", "Nesterov", "RMSprop", "Adam", "AdamW"]
 
@@ -90,7 +90,7 @@ def scene():
             Slider("lr", 1e-3, 1.0, 0.1, log=True, label="learning rate η"),
             Choice("landscape_name", ["bowl", "valley"], label="landscape"),
             Toggle("logarithmic", True, label="logarithmic loss"),
-            Choices("methods", METHODS, METHODS),
+            Choices("methods", METHODS, METHODS, colors={m: theme.color(m) for m in METHODS}),
             Point("start", (1.5, 1.0), left),
             Play("step", 199),
         ],
@@ -98,3 +98,28 @@ def scene():
         draw=paint,
         alt="A spiral into a minimum, six loss curves and thirty bars.",
     )
+
+
+def axes():
+    """Axes of a small figure, 0 to 10 and 0 to 5."""
+    ax = Figure(figsize=(4, 3), dpi=100).subplots()
+    ax.set(xlim=(0, 10), ylim=(0, 5))
+    return ax
+
+
+def live_figure(ax, artists=(), controls=(), draw=lambda data, **_: None, compute=lambda **_: {}, **options):
+    return LiveFigure(ax.figure, artists, controls, compute, draw, alt="a figure", **options)
+
+
+def marks(explorer):
+    """The marks that have vertices, with them."""
+    xy = np.frombuffer(explorer._scene["xy"], np.float32).reshape(-1, 2)
+    return [m | {"xy": xy[m["from"] : m["from"] + m["count"]]} for m in explorer._scene["marks"] if "from" in m]
+
+
+def pixels(ax, x, y):
+    """Data -> pixels from the top left corner, twice the screen's; linear axes, without matplotlib's transforms."""
+    width, height = 2 * ax.figure.get_size_inches() * 100
+    box, (x0, x1), (y0, y1) = ax.get_position(), ax.get_xlim(), ax.get_ylim()
+    u, v = (np.asarray(x) - x0) / (x1 - x0), (np.asarray(y) - y0) / (y1 - y0)
+    return np.stack([width * (box.x0 + u * box.width), height * (1 - box.y0 - v * box.height)], -1)

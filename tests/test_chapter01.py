@@ -8,7 +8,7 @@ from shared.course import outline
 from shared.descent import DIVERGED, TRAVELLING, basin
 from shared.explorers import basins, tuning
 from shared.figures import raster
-from shared.live import sweep
+from shared.figures.live import sweep
 from shared.optimizers import SGD, Newton
 from shared.problems import himmelblau
 

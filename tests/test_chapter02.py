@@ -7,7 +7,7 @@ import torch
 from shared import theory
 from shared.descent import run
 from shared.explorers import batch, designer, stability
-from shared.live import Slider, strict, sweep
+from shared.figures.live import Slider, strict, sweep
 from shared.optimizers import SGD
 from shared.optimizers.schedules import Constant, Cosine, Join, Warmup
 from shared.problems import quadratic

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from shared import live
 from shared.descent import run
 from shared.explorers import anatomy, heatmap, rotation
+from shared.figures.live import strict, sweep
 from shared.models.transformer import TinyTransformer
 from shared.optimizers import Adagrad, Adam, RMSprop
 from shared.optimizers.adaptive import rectification
@@ -18,9 +18,9 @@ from shared.problems.networks import NetworkOracle
 
 # ---- explorers -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("module", [anatomy, rotation, heatmap], ids=lambda m: m.__name__)
-def test_every_control_works_over_its_whole_range(module, monkeypatch):
-    monkeypatch.setattr(live, "STRICT", True)
-    live.sweep(module.explorer())
+def test_every_control_works_over_its_whole_range(module):
+    with strict():
+        sweep(module.explorer())
 
 
 @pytest.mark.parametrize(

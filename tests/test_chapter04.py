@@ -6,7 +6,7 @@ import pytest
 from shared import theory
 from shared.descent import run
 from shared.explorers import damping, nesterov
-from shared.live import sweep
+from shared.figures.live import sweep
 from shared.optimizers import HeavyBall, Nesterov
 from shared.problems import Noisy, lessard, quadratic
 

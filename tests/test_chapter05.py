@@ -3,21 +3,22 @@
 import numpy as np
 import pytest
 
-from shared import live
 from shared.course.exercises import exercise
 from shared.explorers import newton, quasi_newton, spectrum
+from shared.figures.live import strict, sweep
 from shared.optimizers import SaddleFreeNewton
 from shared.problems import Residuals, himmelblau, quadratic
 
 
 @pytest.fixture(autouse=True)
-def strict(monkeypatch):
-    monkeypatch.setattr(live, "STRICT", True)
+def every_error_is_raised():
+    with strict():
+        yield
 
 
 @pytest.mark.parametrize("module", [newton, quasi_newton, spectrum], ids=lambda m: m.__name__.split(".")[-1])
 def test_every_control_over_its_range(module):
-    live.sweep(module.explorer())
+    sweep(module.explorer())
 
 
 @pytest.fixture(scope="module")

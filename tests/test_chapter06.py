@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from shared import theory
 from shared.explorers import batchnorm, clipping, gradient_flow, initialisation
-from shared.live import sweep
+from shared.figures.live import sweep
 from shared.problems import cliff
 from shared.problems.flow import flow
 

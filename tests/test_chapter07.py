@@ -7,7 +7,7 @@ from torch.nn.functional import conv2d
 
 from shared import data
 from shared.explorers import kernels, loss_surface, memory
-from shared.live import sweep
+from shared.figures.live import sweep
 from shared.models import convolution, vision
 from shared.models.cells import CELLS
 

@@ -8,7 +8,7 @@ from shared.distributed import simulate
 from shared.distributed.asynchronous import CODECS
 from shared.distributed.compression import Full, Int8, Sign, TopK, nbytes, power_sgd, with_feedback
 from shared.explorers import cost_planner, local_sgd, ring
-from shared.live import sweep
+from shared.figures.live import sweep
 from shared.optimizers import SGD
 from shared.problems import Softmax, quadratic
 

@@ -5,8 +5,8 @@ import pytest
 
 from shared.descent import run
 from shared.explorers import side_by_side
+from shared.figures.live import sweep
 from shared.frameworks.conventions import CONVENTIONS, convention
-from shared.live import sweep
 
 
 def compute(**values):

@@ -6,7 +6,7 @@ import torch
 from parity import torch_path
 
 from shared.explorers import trajectories
-from shared.live import strict, sweep
+from shared.figures.live import strict, sweep
 from shared.problems import LANDSCAPES
 
 METHODS = ("SGD", "Momentum", "Adam")

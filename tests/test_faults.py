@@ -20,7 +20,7 @@ import shared
 from shared import data
 from shared.distributed import launch
 from shared.explorers import stability
-from shared.live import baked_html
+from shared.figures.live import baked_html
 print(ascii(shared.__file__))
 for name in ("mnist", "sunspots", "co2", "text"):
     getattr(data, name)()

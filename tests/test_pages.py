@@ -6,7 +6,7 @@ import re
 import pytest
 
 import run
-from shared.live import baked_html
+from shared.figures.live import baked_html
 from tools import BuildError, api, baked, rendering, slides
 from tools.chapter import Cell, Chapter, calls_explorer, chapters
 
@@ -82,7 +82,7 @@ def test_an_explorer_that_cannot_be_baked_is_named(monkeypatch, tmp_path, source
 
 
 def test_an_explorer_that_is_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr("shared.live.baked_html", lambda *args, **options: "x" * 1_600_000)
+    monkeypatch.setattr("shared.figures.live.baked_html", lambda *args, **options: "x" * 1_600_000)
     with pytest.raises(ValueError, match="its explorer takes 1.6 MB, at most 1.5; give it fewer live vertices"):
         baked.show(None, 1_500_000, quick=False)
 

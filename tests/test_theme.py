@@ -13,6 +13,7 @@ from shared.course import show
 from shared.explorers import batch
 from shared.explorers.rules import methods
 from shared.figures import plots, raster, theme
+from shared.figures.live.raster import reduced
 from shared.optimizers import SGD, Adam
 from shared.problems import himmelblau, saddle
 
@@ -103,6 +104,7 @@ def test_a_path_that_diverges_leaves_the_axes_alone():
 
 
 def test_a_rare_colour_survives_the_reduction():
-    picture = Image.open(io.BytesIO(batch.explorer()._background)).convert("RGB")  # a legend on a terrain of greys
-    seen = raster.reduced(picture).convert("RGB")
+    legend_on_greys = batch.explorer().frame().background
+    picture = Image.open(io.BytesIO(legend_on_greys)).convert("RGB")
+    seen = reduced(picture).convert("RGB")
     assert np.abs(np.asarray(seen, int) - np.asarray(picture, int)).max() <= 15

@@ -27,8 +27,9 @@ def packed(name):
 
 def live_script():
     """The script of live figures as an inline module; `window.awake` resolves when every baked one has come to life."""
-    source = (ROOT / "shared" / "live.js").read_text(encoding="utf-8")
-    return f'<script type="module">\n{source}\nwindow.awake = awaken();\n</script>'
+    from shared.figures.live import script
+
+    return f'<script type="module">\n{script()}\nwindow.awake = awaken();\n</script>'
 
 
 def write(path, text):

@@ -149,7 +149,7 @@ def show(explorer, limit, quick):
     """Display an explorer as HTML of at most so many bytes (a little more is let pass)."""
     from IPython.display import HTML, display
 
-    from shared.live import baked_html
+    from shared.figures.live import baked_html
 
     figure = baked_html(explorer, quick_grid(explorer) if quick else None, script=False, limit=limit)
     if len(figure) > 1.02 * limit:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Play, Point, Slider, Toggle, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Point, Slider, Toggle, head, trail
 from shared.optimizers import Adagrad, Adam, RMSprop
 from shared.problems import LANDSCAPES
 

@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap, to_rgb
 
 from shared.descent import DIVERGED, TRAVELLING, basin, run
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.problems import himmelblau
 
 from .rules import methods

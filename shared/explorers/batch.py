@@ -6,7 +6,7 @@ import numpy as np
 
 from shared import chance, data, theory
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Play, Point, Slider, Toggle, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Point, Slider, Toggle, head, trail
 from shared.problems import LeastSquares
 
 STEPS, RUNS, SHOWN = 80, 60, 6

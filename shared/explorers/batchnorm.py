@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from shared import chance, data
 from shared.figures import theme
-from shared.live import LiveFigure, Slider
+from shared.figures.live import LiveFigure, Slider
 from shared.models.deep import deep
 from shared.problems.networks import NetworkOracle
 

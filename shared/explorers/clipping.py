@@ -4,7 +4,7 @@ import numpy as np
 
 from shared.descent import run
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import SGD
 from shared.problems import Clipped, cliff
 

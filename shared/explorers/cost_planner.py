@@ -4,7 +4,7 @@ import numpy as np
 
 from shared.distributed.cost import STRATEGIES, Link, Plan
 from shared.figures import theme
-from shared.live import Choice, LiveFigure, Slider
+from shared.figures.live import Choice, LiveFigure, Slider
 
 RANKS = [2**k for k in range(13)]
 COLOURS = dict(zip(STRATEGIES, theme.SEQUENCE))

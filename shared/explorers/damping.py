@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from shared import theory
 from shared.descent import iterates, run
 from shared.figures import theme
-from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import HeavyBall, Nesterov
 from shared.problems import quadratic
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from shared import chance, theory
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Play, Slider, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Slider, head, trail
 from shared.optimizers.schedules import SCHEDULES, Constant, Join, Warmup
 from shared.problems import quadratic
 

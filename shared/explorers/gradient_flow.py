@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from shared import data, theory
 from shared.figures import theme
-from shared.live import Choice, LiveFigure, Slider, Toggle
+from shared.figures.live import Choice, LiveFigure, Slider, Toggle
 from shared.models.deep import deep, initialise
 from shared.problems.flow import flow, per_layer
 

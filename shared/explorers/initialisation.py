@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy
 
 from shared import theory
 from shared.figures import theme
-from shared.live import Choice, LiveFigure, Point
+from shared.figures.live import Choice, LiveFigure, Point
 from shared.models.deep import deep
 from shared.problems.flow import flow
 

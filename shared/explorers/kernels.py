@@ -7,7 +7,7 @@ from matplotlib.collections import LineCollection
 
 from shared import data
 from shared.figures import theme
-from shared.live import Choice, LiveFigure, Point, Slider
+from shared.figures.live import Choice, LiveFigure, Point, Slider
 from shared.models import convolution
 
 SIDE, MOST = 14, 2  # pixels of the digit, most padding

@@ -4,7 +4,7 @@ import numpy as np
 
 from shared import chance
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Play, Slider, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Slider, head, trail
 from shared.problems import quadratic
 
 STEPS, WORKERS = 60, 4

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from shared import data
 from shared.descent import run
 from shared.figures import theme
-from shared.live import LiveFigure, Play, Point, Slider, head, trail
+from shared.figures.live import LiveFigure, Play, Point, Slider, head, trail
 from shared.models.vision import ConvStack
 from shared.optimizers import Adam
 from shared.problems import MiniBatch

@@ -3,7 +3,7 @@
 import numpy as np
 
 from shared.figures import theme
-from shared.live import Choice, LiveFigure, Slider
+from shared.figures.live import Choice, LiveFigure, Slider
 from shared.models.cells import CELLS, sigmoid
 from shared.problems.sequences import Adding, Reader, through_time
 

@@ -5,7 +5,7 @@ from matplotlib.collections import LineCollection
 
 from shared.descent import run
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import HeavyBall, Nesterov
 from shared.problems import LANDSCAPES, quadratic
 

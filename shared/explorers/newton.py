@@ -7,7 +7,7 @@ from contourpy import contour_generator
 
 from shared.descent import run
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Point, Slider
+from shared.figures.live import Choice, LiveFigure, Point, Slider
 from shared.optimizers import Newton, SaddleFreeNewton, TrustRegion
 from shared.problems import LANDSCAPES
 

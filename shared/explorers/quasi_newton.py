@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from shared.figures import plots, theme
-from shared.live import Choice, LiveFigure, Play, Point, Slider, head, trail
+from shared.figures.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import BFGS, DFP
 from shared.problems import LANDSCAPES, quadratic
 

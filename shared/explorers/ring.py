@@ -5,7 +5,7 @@ from matplotlib.collections import LineCollection
 
 from shared.distributed import cost
 from shared.figures import theme
-from shared.live import Choice, LiveFigure, Play, Slider, head
+from shared.figures.live import Choice, LiveFigure, Play, Slider, head
 
 MOST = 8  # workers
 LINK = cost.Link(latency=20e-6, bandwidth=10e9)

@@ -6,7 +6,7 @@ import numpy as np
 
 from shared.descent import run
 from shared.figures import theme
-from shared.live import Choice, Choices, LiveFigure, Play, Slider, head, trail
+from shared.figures.live import Choice, Choices, LiveFigure, Play, Slider, head, trail
 from shared.optimizers import SGD, Adagrad, Adam, RMSprop
 from shared.problems import quadratic
 

@@ -2,7 +2,7 @@
 
 from dataclasses import fields, replace
 
-from shared.live import Slider
+from shared.figures.live import Slider
 from shared.optimizers import RULES, SGD, Newton
 
 SUBSCRIPTS = "₁₂₃"

@@ -6,8 +6,8 @@ import numpy as np
 
 from shared.descent import run
 from shared.figures import plots, theme
+from shared.figures.live import Choice, LiveFigure, Play, Slider, Toggle, head, trail
 from shared.frameworks.conventions import CONVENTIONS, convention, matched
-from shared.live import Choice, LiveFigure, Play, Slider, Toggle, head, trail
 from shared.problems import quadratic
 
 STEPS, HALF = 100, 50

@@ -6,7 +6,7 @@ import numpy as np
 
 from shared import chance
 from shared.figures import theme
-from shared.live import Choice, LiveFigure, Slider
+from shared.figures.live import Choice, LiveFigure, Slider
 from shared.problems.curvature import lanczos, smooth_density
 
 TIMES = (0, 10, 30, 100, 300)

@@ -6,7 +6,7 @@ from matplotlib.collections import LineCollection
 from shared import theory
 from shared.descent import run
 from shared.figures import theme
-from shared.live import LiveFigure, Play, Point, Slider, head, trail
+from shared.figures.live import LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import SGD
 from shared.problems import quadratic
 

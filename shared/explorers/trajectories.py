@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.descent import run
 from shared.figures import plots, theme
-from shared.live import Choice, Choices, LiveFigure, Play, Point, Slider, head, trail
+from shared.figures.live import Choice, Choices, LiveFigure, Play, Point, Slider, head, trail
 from shared.problems import LANDSCAPES, Noisy
 
 from .rules import methods as all_methods

@@ -3,7 +3,7 @@
 import numpy as np
 
 from shared.figures import theme
-from shared.live import LiveFigure, Slider
+from shared.figures.live import LiveFigure, Slider
 
 LOW, HIGH = 0.03, 30.0  # losses are drawn within these limits
 

@@ -1,4 +1,4 @@
 """Looks and drawings: the theme, the few plots that every chapter needs, pictures as files; and the live figure.
 
-May import: nothing.
+May import: figures.live.
 """

@@ -10,7 +10,7 @@ import numpy as np
 from lab import ROOT, Lab, acts, names
 from PIL import Image
 
-from shared.baking import REACH
+from shared.figures.live.baking import REACH
 
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))
 AXE = ROOT / "tests" / "vendor" / "axe.min.js"
@@ -91,9 +91,9 @@ def assert_same_as_live(figure, explorer, frames=2):
         menus = {name: value for name, value in values.items() if explorer.controls[name].kind in ("choice", "toggle")}
         explorer.set(**menus)
         explorer.set(**{name: value for name, value in values.items() if name not in menus})
-        if np.abs(np.nan_to_num(np.frombuffer(explorer._scene["xy"], np.float32))).max(initial=0) > REACH:
+        if np.abs(np.nan_to_num(np.frombuffer(explorer.frame().scene["xy"], np.float32))).max(initial=0) > REACH:
             continue                                  # diverged: a page draws the way there, not the distance
-        baked.evaluate("(el, values) => { el.model.set('_values', values); el.model.save_changes(); }", values)
+        baked.evaluate("(el, values) => el.model.ask(values)", values)
         drawn = explorer.png(2.0)
         for _ in range(20):
             figure.page.wait_for_timeout(100)         # a new background is decoded first

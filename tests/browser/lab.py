@@ -122,7 +122,7 @@ def names(figure):
 
 
 def bring_up(figure, name):
-    """Make the choices on which a hidden control depends (`only` in live.py)."""
+    """Make the choices on which a hidden control depends (`only` in controls.py)."""
     when = figure.locator(f"[data-control={name}]").first.get_attribute("data-when")
     for other, value in json.loads(when or "{}").items():
         figure.locator(f"[data-control={other}] select").select_option(value)

@@ -8,7 +8,7 @@ from lab import ROOT, Lab, names
 from live_scene import scene
 from PIL import Image
 
-from shared.live import baked_html
+from shared.figures.live import baked_html
 from tools.chapter import load
 
 pytestmark = pytest.mark.browser
@@ -17,8 +17,8 @@ SCENE = "from live_scene import scene\ne = scene()\ne"
 CHAPTERS = sorted(path.name for path in (ROOT / "chapters").glob("*.ipynb"))
 
 
-def show(lab, notebook, *more, name="scene.ipynb"):
-    lab.open_notebook(notebook(name, SCENE, *more))
+def show(lab, notebook, *more, first=SCENE, name="scene.ipynb"):
+    lab.open_notebook(notebook(name, first, *more))
     lab.run_all()
     lab.page.wait_for_selector(".live")
     (figure,) = lab.explorers()
@@ -85,12 +85,59 @@ def test_python_moves_the_figure(lab, notebook):
     assert "from 0.001 to 1" in lab.run_code("e.lr = 7")
 
 
+# A slow figure in which a menu and a slider move each other, so that the kernel answers with values too.
+SLOW = """
+import time
+from live_scene import axes, live_figure
+from shared.figures.live import Choice, Slider
+ax = axes()
+(line,) = ax.plot([], [])
+e = live_figure(ax, [line], [Choice("place", [f"place {i}" for i in range(12)]), Slider("k", 0, 11, 0, step=1)],
+    compute=lambda k: time.sleep(0.12) or k, draw=lambda k: line.set_data([0, 10], [0, k / 3]),
+    adjust=lambda changed, now: {"place": f"place {now['k']}"} if "k" in changed else {"k": int(now["place"][6:])})
+e"""
+
+
+@pytest.mark.parametrize("pause", [20, 100, 150, 300])
+@pytest.mark.parametrize("name", ["place", "k"])
+def test_an_answer_never_overwrites_a_newer_choice(lab, notebook, name, pause):
+    figure = show(lab, notebook, first=SLOW)
+    node = figure.locator(f"[data-control={name}]").locator("select, input")
+    node.evaluate("""node => { window.seen = []; const look = () => {
+        window.seen.push(Number(node.selectedIndex ?? node.value)); requestAnimationFrame(look); }; look(); }""")
+    node.focus()
+    for _ in range(10):
+        node.press("ArrowDown" if name == "place" else "ArrowRight")
+        lab.page.wait_for_timeout(pause)
+    seen = lab.settle(figure)
+    lab.page.wait_for_timeout(500)
+    steps = lab.page.evaluate("window.seen")
+    assert steps == sorted(steps) and steps[-1] == 10, "the control jumped back"
+    assert figure.locator("[data-control=k] output").text_content() == "10"
+    assert figure.locator("[data-control=place] select").input_value() == "place 10"
+    assert lab.run_code("print(e.values, e.place, e.k)").strip() == "{'place': 'place 10', 'k': 10} place 10 10"
+    assert lab.settle(figure) == seen
+    lab.run_code("e.k = 3")
+    assert lab.follows(figure, seen)
+    lab.run_code("e.k = 10")
+    lab.page.wait_for_timeout(300)
+    assert lab.settle(figure) == seen, "the picture was another one"
+
+
+def test_the_step_that_python_sets_is_painted(lab, notebook):
+    figure = show(lab, notebook)
+    before = lab.settle(figure)
+    lab.run_code("e.step = 20")
+    assert lab.follows(figure, before)
+    assert figure.locator(".live-bar output").text_content() == "20 / 199"
+
+
 def test_error_is_shown(lab, notebook):
     figure = show(lab, notebook)
-    lab.run_code("e._compute, old = (lambda **_: 1 / 0), e._compute; e._takes[e._compute] = ['lr']; e.lr = 0.3")
+    lab.run_code("e.recipe.draw, old = (lambda values: 1 / 0), e.recipe.draw; e.lr = 0.3")
     alert = figure.locator(".live-error")
     alert.get_by_text("ZeroDivisionError: division by zero").wait_for(timeout=20_000)
-    lab.run_code("e._compute = old; e.lr = 0.2")
+    lab.run_code("e.recipe.draw = old; e.lr = 0.2")
     lab.settle(figure)
     assert alert.text_content() == ""
 
