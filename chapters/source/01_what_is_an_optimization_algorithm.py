@@ -39,6 +39,7 @@ from timeit import timeit
 import numpy as np
 import torch
 from IPython.display import Markdown
+from scipy.optimize import linear_sum_assignment
 from torch.nn.functional import cross_entropy
 
 from shared import chance, data
@@ -196,7 +197,8 @@ show(fig, alt="Twelve handwritten digits of eight by eight pixels with their lab
 # $$ f(x) = \frac1n \sum_{i=1}^n \underbrace{-\log q_i(x)}_{\text{cross-entropy of example } i} $$
 #
 # - A sure and right answer, $q_i = 1$, costs $0$. A sure and wrong one costs more than any limit.
-# - Pure guessing among ten, $q_i = 1/10$, costs $\log 10 \approx 2.303$. Remember that number: a loss above it is worse than guessing.
+# - Giving all ten the same $q_i = 1/10$ costs $\log 10 \approx 2.303$. Remember that number: a loss above it is worse than *not looking*.
+#   (The answers may still be right more often than one in ten: a few sure errors cost a lot.)
 
 # %% slideshow={"slide_type": "skip"}
 def network(seed, hidden=32, examples=slice(1000), dtype=torch.float64):
@@ -222,10 +224,10 @@ accuracy_on_line = np.array([f.accuracy(x, f.inputs, f.targets) for x in line])
 # %% slideshow={"slide_type": "-"}
 fig, (left, right) = theme.figure(9, 3.6, 1, 2)
 left.plot(t, loss_on_line)
-left.set(title="the loss is smooth", xlabel="$t$ in $x - t\\,g$", ylabel="loss")
+left.set(title="the loss has a slope", xlabel="$t$ in $x - t\\,g$", ylabel="loss")
 right.plot(t, accuracy_on_line, color=theme.SEQUENCE[1], drawstyle="steps-post")
 right.set(title="the accuracy is a staircase", xlabel="$t$ in $x - t\\,g$", ylabel="training accuracy")
-show(fig, alt="Along the negative gradient the loss is a smooth curve, the accuracy moves in stairs.")
+show(fig, alt="Along the negative gradient the loss falls smoothly, almost in a straight line; the accuracy moves in stairs.")
 
 # %% slideshow={"slide_type": "skip"}
 rng = chance.rng(0)
@@ -250,13 +252,14 @@ claim(f"of 100 tiny changes {loss_moved:.0%} moved the loss and {accuracy_moved:
 #
 # $$ u = -\,g / \lVert g\rVert . $$
 #
-# Any direction with $g\cdot u < 0$ goes down, at least for a while. The negative gradient is the steepest.
+# Any direction with $g\cdot u < 0$ goes down, at least for a while. The negative gradient is the steepest of all steps of the same (Euclidean)
+# length $r$. Measure length in another way, and another direction is the steepest: chapters 3 to 5 live on that.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # <details><summary><b>Predict:</b> 100 random directions against one gradient step of the same length, d = 2,410. How close does the best of the hundred come?</summary>
 #
-# Half of the random directions go down. That sounds good.
-# But the best of a hundred reaches only a few per cent of what the gradient step gains. Look at the next figure.
+# About half of the random directions go down. That sounds good.
+# But the best of a hundred reaches only about a twentieth of what the gradient step gains. Look at the next figure.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -272,10 +275,11 @@ for seed in range(3):
     f = network(seed)
     for moment, x in zip(("at initialisation", "in mid-training"), run(SGD(0.5), f, f.start, 30, every=30)):
         moments[moment, seed] = gains(f, x, r=0.03, rng=chance.rng(seed))
-edge = min(steepest / random.min() for random, steepest in moments.values())
+edge = np.array([steepest / random.min() for random, steepest in moments.values()])
 helpful = [np.mean(random < 0) for random, _ in moments.values()]
 claim(f"{min(helpful):.0%} to {max(helpful):.0%} of the random directions go down", 0.25 < min(helpful) and max(helpful) < 0.75)
-claim(f"yet the gradient step gained at least {edge:.0f} times as much as the best of 100, at both moments, 3 seeds", edge > 8)
+claim(f"yet the gradient step gained {edge.min():.0f} to {edge.max():.0f} times as much as the best of 100, at both moments, 3 seeds",
+      edge.min() > 8 and 10 < np.median(edge) < 40)
 
 # %% slideshow={"slide_type": "subslide"}
 fig, axes = theme.figure(9, 3.6, 1, 2, sharey=True)
@@ -313,6 +317,8 @@ for j, hidden in enumerate(widths):
         ratio[seed, j] = random.min() / steepest
     dims.append(f.dim)
 slope = np.polyfit(np.log(dims), np.log(ratio).mean(0), 1)[0]
+law = np.median(ratio, 0) / (2.51 / np.sqrt(dims))
+claim(f"measured over predicted, 2.51 / √d, at the five sizes: {law.round(2)}", law.min() > 0.5 and law.max() < 2)
 claim(f"from d = {dims[0]} to {dims[-1]:,} the best of 100 falls like d to the power {slope:.2f}; predicted -0.5", -0.65 < slope < -0.35)
 
 # %% slideshow={"slide_type": "subslide"}
@@ -337,8 +343,9 @@ show(fig, alt="The gain of the best of 100 random directions relative to the gra
 #
 # <details><summary><b>Predict:</b> how many times longer than the loss alone does backpropagation take, for 85 parameters and for 38,410?</summary>
 #
-# About the same few times in both cases. Every operation of the forward pass has one or two partners in the backward
-# pass, however many parameters there are. This is the reason why deep learning is possible at all.
+# A few times in both cases. Every product with a weight matrix in the forward pass has two partners in the backward pass (one for the weights, one
+# for what comes in), however many parameters there are: about three times the work. Small networks show less, because the time goes into starting
+# the operations. This is the reason why deep learning is possible at all.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -365,8 +372,8 @@ for hidden in (1, 4, 16, 64, 256, 512):
     sizes, forward, backprop = [*sizes, f.dim], [*forward, value], [*backprop, gradient]
 sizes, forward, backprop = map(np.array, (sizes, forward, backprop))
 finite = 2 * sizes * forward
-claim(f"backpropagation took {np.median(backprop / forward):.1f} times a forward pass (median of 6 sizes, d = {sizes[0]} to {sizes[-1]:,})",
-      np.median(backprop / forward) < 10)
+claim(f"loss and gradient together took {min(backprop / forward):.1f} to {max(backprop / forward):.1f} times as long as the loss "
+      f"(d = {sizes[0]} to {sizes[-1]:,})", max(backprop / forward) < 8)
 claim(f"at d = {sizes[-1]:,} finite differences would take {finite[-1] / backprop[-1]:,.0f} times as long as backpropagation",
       finite[-1] > 1000 * backprop[-1])
 
@@ -404,8 +411,9 @@ for seed in range(3):
     train_accuracy[seed] = [f.accuracy(x, digits.x_train, digits.y_train) for x in xs]
     test_accuracy[seed] = [f.accuracy(x, digits.x_test, digits.y_test) for x in xs]
     trained.append((f, xs))
-claim(f"accuracy on digits the network never saw: {test_accuracy[:, 0].mean():.2f} before, {test_accuracy[:, -1].min():.3f} or more after training, 3 seeds",
-      test_accuracy[:, 0].max() < 0.3 and test_accuracy[:, -1].min() > 0.9)
+errors = 1 - test_accuracy
+claim(f"errors on digits the network never saw: {errors[:, 0].mean():.0%} before, {errors[:, -1].max():.1%} or fewer after training, 3 seeds",
+      errors[:, 0].min() > 0.7 and errors[:, -1].max() < 0.1)
 
 # %% slideshow={"slide_type": "subslide"}
 fig, (left, right) = theme.figure(9, 3.6, 1, 2)
@@ -440,7 +448,7 @@ for row, weights, name in zip(axes, templates, ("start", "5 steps", "5 epochs"))
         ax.imshow(w, cmap="RdBu_r", vmin=-abs(weights).max(), vmax=abs(weights).max())
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
-        if row is axes[0]:
+        if name == "start":
             ax.set_title(str(c), loc="center")
     row[0].set_ylabel(name)
 show(fig, alt="The weights of ten digits as images: noise at the start, blurred shapes after five steps, templates after five epochs.")
@@ -483,7 +491,8 @@ claim(f"after {steps} steps the largest difference between torch's parameters an
 # ## Convergence to an optimal solution
 #
 # The points $x_k$ **converge** if they settle: $x_k \to x_\infty$. At what kind of point?
-# For the loop with $p=-g$ to rest, the gradient must vanish. Such a point is **stationary**. The Hessian $H$ tells which kind:
+# For the loop with $p=-g$ to rest, the gradient must vanish. Such a point is **stationary**. The Hessian $H$, the matrix of second derivatives, tells
+# which kind: $u^\top H u$ is the curvature along a unit vector $u$, and the eigenvalues of $H$ are its extremes.
 #
 # | at $\nabla f = 0$ | eigenvalues of $H$ | a ball would |
 # |:--|:--|:--|
@@ -552,8 +561,9 @@ claim(f"after 1,000 steps the smallest ‖g‖² is {best[-1]:.1e}, the bound al
 #
 # <details><summary><b>Predict:</b> what does the loss do half-way between two well-trained networks?</summary>
 #
-# It rises, far above both ends. The average of two good networks is a bad network, so the loss cannot be convex.
-# For logistic regression the line is flat, because both runs ended at the same point.
+# It rises, far above both ends, so the loss cannot be convex. For logistic regression the line is flat, because both runs ended at the same point.
+# But do not picture two separate valleys. Much of the ridge is a matter of *names*: swap two hidden units with all their weights, and the network
+# computes the same. Give the units of the second network the order that fits the first one best, and most of the ridge is gone.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -568,6 +578,22 @@ ridge = np.stack([trained[i][0]((1 - w) * trained[i][1][-1] + w * trained[j][1][
 rise = [between.max() / max(between[0], between[-1]) for between in ridge]
 claim(f"networks: between two solutions the loss rises {min(rise):.1f} to {max(rise):.1f}-fold", min(rise) > 2)
 
+# %% slideshow={"slide_type": "skip"}
+def matched(a, b, d=64, h=32):
+    """b with its h hidden units in the order whose weights are closest to a's: another point, the same network."""
+    split = [h * d, h * d + h, len(b) - 10]                # W₁ (h, d), b₁ (h), W₂ (10, h), b₂ (10)
+    parts = lambda x: np.split(x, split)
+    units = lambda x: np.column_stack([parts(x)[0].reshape(h, d), parts(x)[1], parts(x)[2].reshape(10, h).T])
+    U = units(b)[linear_sum_assignment(units(a) @ units(b).T, maximize=True)[1]]
+    return np.concatenate([U[:, :d].ravel(), U[:, d], U[:, d + 1 :].T.ravel(), parts(b)[3]])
+
+f, solutions = trained[0][0], [xs[-1] for _, xs in trained]
+renamed = [matched(solutions[i], solutions[j]) for i, j in pairs]
+claim("renaming units changes no loss", np.allclose(f(np.array(renamed)), f(np.array([solutions[j] for _, j in pairs])), rtol=1e-9))
+low_ridge = np.stack([f((1 - w) * solutions[i] + w * x) for (i, _), x in zip(pairs, renamed)])
+left_over = [(low.max() - low[[0, -1]].max()) / (high.max() - high[[0, -1]].max()) for low, high in zip(low_ridge, ridge)]
+claim(f"with the units in matching order the ridge is {min(left_over):.0%} to {max(left_over):.0%} as high", max(left_over) < 0.5)
+
 # %% slideshow={"slide_type": "subslide"}
 fig, (left, right) = theme.figure(9, 3.6, 1, 2)
 left.plot(w, logistic((1 - w) * starts[0] + w * starts[1]), color=theme.MUTED)
@@ -575,9 +601,12 @@ left.plot(w, logistic((1 - w) * ends[0] + w * ends[1]), color=theme.SEQUENCE[0])
 left.annotate("between two starts", (0.5, 0.86), xycoords="axes fraction", ha="center", color=theme.MUTED)
 left.annotate("between their two solutions", (0.5, 0.1), xycoords="axes fraction", ha="center", color=theme.SEQUENCE[0])
 left.set(title="logistic regression: convex", xlabel="way from one point to the other", ylabel="loss", ylim=(0, None))
-right.plot(w, ridge.T, color=theme.SEQUENCE[1])
+right.plot(w, ridge.T, color=theme.SEQUENCE[1], label=["as trained", None, None])
+right.plot(w, low_ridge.T, "--", color=theme.SEQUENCE[0], label=["hidden units matched", None, None])
 right.set(title="network: not convex, 3 pairs of solutions", xlabel="way from one solution to the other", ylim=(0, None))
-show(fig, alt="Loss along straight lines: below the chord for logistic regression, with a ridge between two trained networks.")
+right.legend(loc="upper left")
+show(fig, alt="Loss along straight lines: below the chord for logistic regression, with a ridge between two trained networks, "
+              "most of which goes when their hidden units are put in the same order.")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Not convex: the start decides
@@ -610,7 +639,7 @@ share = {name: np.array([np.mean(which == k) for k in range(4)]) for name, which
 sharpest = np.linalg.eigvalsh(himmelblau.hess(himmelblau.minima)).max(-1)
 small_rate, large_rate = share["gradient descent, η = 0.01"], share["gradient descent, η = 0.02"]
 claim(f"η = 0.01: {small_rate.sum():.1%} of 40,000 starts reach a minimum, between {small_rate.min():.0%} and {small_rate.max():.0%} each",
-      small_rate.sum() > 0.98 and small_rate.min() > 0.2)
+      1 - small_rate.sum() < 0.02 and small_rate.min() > 0.2)
 
 # %% slideshow={"slide_type": "subslide"}
 fig, axes = theme.figure(9, 3.4, 1, 3, sharey=True)
@@ -648,7 +677,9 @@ settled = np.linalg.norm(himmelblau.grad(ends), axis=-1) < 1e-6
 lowest, highest = np.moveaxis(np.linalg.eigvalsh(himmelblau.hess(ends)), -1, 0)
 saddles, maxima = np.mean(settled & (lowest < 0) & (highest > 0)), np.mean(settled & (highest < 0))
 claim(f"Newton: {settled.mean():.1%} of 40,000 starts end where the gradient vanishes, {saddles:.0%} at a saddle and {maxima:.0%} at the maximum",
-      settled.mean() > 0.95 and saddles > 0.1 and maxima > 0.02)
+      1 - settled.mean() < 0.02 and saddles > 0.2 and maxima > 0.02)
+white = 1 - share["Newton, η = 1"].sum()
+claim(f"that is the white of its map, {white:.0%}", abs(saddles + maxima - white) < 0.03)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Saddles: slow, not stuck
@@ -675,11 +706,12 @@ claim(f"exactly on the ridge: still at y = {stuck[1]:g} after 320 steps", stuck[
 # The landscape *Plateau* is almost flat far out. Compare a far point with one near the minimum:
 
 # %% slideshow={"slide_type": "skip"}
-plateau = landscapes.plateau()
-for name, x in (("far away", plateau.start), ("near the minimum", np.array([0.02, 0.0]))):
+plateau, close = landscapes.plateau(), np.array([0.02, 0.0])
+for name, x in (("far away", plateau.start), ("near the minimum", close)):
     print(f"{name:17} x = {x}   ‖g‖ = {np.linalg.norm(plateau.grad(x)):.3f}   loss = {plateau(x):.4f}")
-claim("the gradient is about as small on the plateau, where the loss is over 1,000 times larger",
-      np.linalg.norm(plateau.grad(plateau.start)) < 0.04 and plateau(plateau.start) > 1000 * plateau([0.02, 0.0]))
+slopes = [np.linalg.norm(plateau.grad(x)) for x in (plateau.start, close)]
+claim(f"the gradient on the plateau is {slopes[0] / slopes[1]:.2f} times the other, the loss {plateau(plateau.start) / plateau(close):,.0f} times",
+      slopes[0] < 1.25 * slopes[1] and plateau(plateau.start) > 1000 * plateau(close))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### When to stop: four criteria, one run
@@ -691,54 +723,67 @@ claim("the gradient is about as small on the plateau, where the loss is over 1,0
 # | budget | $k = K$ | your patience |
 # | validation loss | no new best for 50 steps | data that was not trained on |
 #
-# A network trained on only 300 digits, full batch, $K = 1{,}500$; another 400 digits serve as validation set. We look every five steps,
-# with $\varepsilon = 0.01$ for both.
+# A network trained on only 300 digits, full batch, $K = 1{,}500$; another 400 digits serve as validation set. We look every five steps.
 #
 # <details><summary><b>Predict:</b> in which order do the four stop?</summary>
 #
-# Validation comes first, then relative decrease, gradient norm, and last the budget. After the first the training loss still becomes several times smaller, and the validation loss *rises*.
-# See the next figure.
+# You cannot know: I have not told you $\varepsilon$. With $\varepsilon = 0.03$ both slopes stop long before validation, with $\varepsilon = 0.005$ long after it.
+# A threshold is one more number to choose, and nothing about the run tells you which. The validation loss has a lowest point of its own, which no threshold moves:
+# run on, and the training loss becomes several times smaller while the validation loss *rises*.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+EPSILONS = (0.03, 0.005)
+
 def stopping_run(seed, steps=1500, every=5):
-    """The losses along one run, and the step at which each criterion stops it."""
+    """The losses and the gradient norm along one run, and the step at which each criterion stops it."""
     f = network(seed, examples=slice(300), dtype=torch.float32)
     validation = NetworkOracle(f.model, cross_entropy, digits.x_train[900:1300], digits.y_train[900:1300])
     xs = run(SGD(0.3), f, f.start, steps, every=every)
     train, valid, norm = f(xs), validation(xs), np.linalg.norm(f.grad(xs), axis=-1)
     decrease = np.append(np.inf, 1 - train[1:] / train[:-1])              # since the last look, 5 steps ago
     waited = np.array([k - valid[: k + 1].argmin() for k in range(len(xs))])
-    met = {"validation": waited * every >= 50, "relative decrease": decrease < 0.01, "gradient norm": norm < 0.01}
-    return train, valid, norm, {name: int(yes.argmax()) for name, yes in met.items()} | {"budget": len(xs) - 1}
+    met = {"validation": waited * every >= 50}
+    for ε in EPSILONS:
+        met |= {f"relative decrease, {ε}": decrease < ε, f"gradient norm, {ε}": norm < ε}
+    stops = {name: int(yes.argmax()) if yes.any() else len(xs) - 1 for name, yes in met.items()}
+    return train, valid, norm, stops | {"budget": len(xs) - 1}
 
 # %% slideshow={"slide_type": "skip"}
-more, less = [], []
+more, less, first, later = [], [], [], []                  # first, later: steps between validation and the slopes' stops
 for seed in range(3):
     train, valid, norm, stops = stopping_run(seed)
     i, end = stops["validation"], stops["budget"]
     more.append(valid[end] / valid[i])
     less.append(train[i] / train[end])
-    print(f"seed {seed}: " + ", ".join(f"{name} at step {5 * k}" for name, k in stops.items()))
-    claim("validation stopped first, the budget last", list(stops.values()) == sorted(stops.values()))
+    coarse, fine = ([5 * k for name, k in stops.items() if name.endswith(f" {ε}")] for ε in EPSILONS)
+    first.append(5 * i - max(coarse))
+    later.append(min(fine) - 5 * i)
+    print(f"seed {seed}: " + ", ".join(f"{name}: {5 * k}" for name, k in stops.items()))
+claim(f"with ε = {EPSILONS[0]} both slopes stop {min(first)} steps or more before validation, with ε = {EPSILONS[1]} {min(later)} or more after it",
+      min(first) > 0 and min(later) > 0)
 claim(f"running on made the training loss {min(less):.1f} times smaller or more, and the validation loss {min(more) - 1:.0%} or more higher",
-      min(less) > 2 and min(more) > 1.03)
+      min(less) > 2 and min(more) - 1 > 0.01)
 
 # %% slideshow={"slide_type": "subslide"}
 fig, (left, right) = theme.figure(9, 3.7, 1, 2, width_ratios=(1.3, 1))
 k = 5 * np.arange(len(train))
 for y, name, colour in ((train, "training loss", theme.SEQUENCE[0]), (valid, "validation loss", theme.SEQUENCE[1]), (norm, "gradient norm", theme.MUTED)):
     plots.curve(left, y, name, k, colour)
+for ε in EPSILONS:
+    left.axhline(ε, color=theme.FAINT, zorder=0)
 left.set(yscale="log", xlabel="step", ylim=(1e-3, 3), xlim=(0, 1500), title="one run (the last seed)")
 left.legend(loc="upper right", ncols=2)
 plots.curve(right, valid, x=k, color=theme.SEQUENCE[1])
-right.set(xlabel="step", xlim=(0, 1650), ylim=valid.min() + np.array([-0.008, 0.045]), title="validation loss, magnified")
-for name, at in zip(stops, (0.98, 0.87, 0.76, 0.98)):
-    left.axvline(k[stops[name]], color=theme.FAINT, zorder=0)
-    note = plots.limit(right, k[stops[name]], name, color=theme.INK, at=at)
+right.set(xlabel="step", xlim=(0, 1500), ylim=valid.min() + np.array([-0.01, 0.16]), title="where each criterion stops")
+for (name, at), y in zip(stops.items(), (0.98, 0.86, 0.74, 0.62, 0.5, 0.38)):
+    left.axvline(k[at], color=theme.FAINT, zorder=0)
+    note = plots.limit(right, k[at], name, color=theme.INK, at=y)
     note.set_bbox(dict(fc=theme.PAPER, ec="none", pad=1))
-note.set(ha="right", position=(-4, 0))
-show(fig, alt="Training loss, validation loss and gradient norm over 1,500 steps, with the steps at which four criteria stop.")
+    if k[at] > 750:
+        note.set(ha="right", position=(-4, 0))
+show(fig, alt="Training loss, validation loss and gradient norm over 1,500 steps, with the steps at which the criteria stop: two thresholds, "
+              "one on either side of the lowest validation loss.")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Each criterion answers a different question. *Is the slope gone? Was the last step worth it? Is the time up? Is it still getting
@@ -764,7 +809,8 @@ show(fig, alt="Training loss, validation loss and gradient norm over 1,500 steps
 # <details><summary><b>Predict:</b> with 40 % of the labels wrong, what is the best test accuracy? And the final one?</summary>
 #
 # At its best the network is far better than its teacher, who is right 60 % of the time: true digits agree with each other, errors do not.
-# Then it goes on, and learns the errors by heart. It reaches about 0.9, and falls back to about 0.67.
+# Then it goes on, and learns the errors by heart. It reaches about 0.9, and falls back below 0.75.
+# With the true labels the same network does not fall (Zhang et al. 2017 train on random labels; Arpit et al. 2017 see patterns before noise).
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -773,39 +819,47 @@ def mislabel(y, share, rng):
     return np.where(rng.random(len(y)) < share, (y + rng.integers(1, 10, len(y))) % 10, y)
 
 EPOCHS, N = 60, 1000
-noisy_runs = []
-for seed in range(3):
+def label_run(seed, share):
+    """Losses and accuracies by epoch of a training on labels of which a share is wrong."""
     rng = chance.rng(seed)
-    y, y_valid = mislabel(digits.y_train[:N], 0.4, rng), mislabel(digits.y_train[N:], 0.4, rng)
+    y, y_valid = mislabel(digits.y_train[:N], share, rng), mislabel(digits.y_train[N:], share, rng)
     f = NetworkOracle(mlp(64, 256, 10, seed=seed, dtype=torch.float32), cross_entropy, digits.x_train[:N], y)
     valid = NetworkOracle(f.model, cross_entropy, digits.x_train[N:], y_valid)
     batches = MiniBatch(f, 50, seed=seed)
     xs = run(SGD(0.1, momentum=0.9), batches, f.start, EPOCHS * batches.steps_per_epoch, every=batches.steps_per_epoch)
     wrong = y != digits.y_train[:N]
-    score = lambda inputs, labels: np.array([f.accuracy(x, inputs, labels) for x in xs])  # noqa: B023
-    noisy_runs.append(dict(loss=f(xs), valid=valid(xs), test=score(digits.x_test, digits.y_test),
-                           fooled=score(digits.x_train[:N][wrong], y[wrong]),
-                           sees=score(digits.x_train[:N][wrong], digits.y_train[:N][wrong])))
+    score = lambda inputs, labels: np.array([f.accuracy(x, inputs, labels) for x in xs])
+    return dict(loss=f(xs), valid=valid(xs), test=score(digits.x_test, digits.y_test),
+                fooled=score(digits.x_train[:N][wrong], y[wrong]) if share else xs[:, 0],
+                sees=score(digits.x_train[:N][wrong], digits.y_train[:N][wrong]) if share else xs[:, 0])
+
+noisy_runs = [label_run(seed, 0.4) for seed in range(3)]
 noisy = {name: np.stack([r[name] for r in noisy_runs]) for name in noisy_runs[0]}          # (seeds, epochs + 1)
+clean = np.stack([label_run(seed, 0.0)["test"] for seed in range(3)])                      # the control
 
 # %% slideshow={"slide_type": "skip"}
 peak, final = noisy["test"].max(1), noisy["test"][:, -1]
-claim(f"trained with 40 % wrong labels, the test accuracy peaks at {peak.min():.2f} or more, after epoch {noisy['test'].argmax(1)}", peak.min() > 0.85)
-claim(f"after {EPOCHS} epochs it has fallen to {final.round(2)}: at least {min(peak - final):.2f} lower, 3 of 3 seeds",
-      min(peak - final) > 0.12 and final.max() < 0.75)
-claim(f"meanwhile the training loss fell to {noisy['loss'][:, -1].round(2)}, less than half of its highest value", np.all(noisy["loss"][:, -1] < 0.5 * noisy["loss"].max(1)))
+claim(f"trained with 40 % wrong labels, the test errors fall to {(1 - peak).max():.0%} or fewer, after epochs {noisy['test'].argmax(1)}",
+      (1 - peak).max() < 0.15)
+claim(f"after {EPOCHS} epochs the accuracy has fallen to {final.round(2)}: at least {min(peak - final):.2f} lower, 3 of 3 seeds",
+      min(peak - final) > 0.12 and (1 - final).min() > 0.25)
+claim(f"meanwhile the training loss fell to {noisy['loss'][:, -1].round(2)}, less than half of its highest value",
+      np.all(noisy["loss"][:, -1] < 0.5 * noisy["loss"].max(1)))
+lost = max(clean.max(1) - clean[:, -1])
+claim(f"the control, with the true labels: {lost:.3f} lower than at its best, or less, after as many epochs", lost < min(peak - final) / 4)
 
 # %% slideshow={"slide_type": "subslide"}
 fig, (left, right) = theme.figure(9, 3.7, 1, 2)
 plots.band(left, noisy["test"], "accuracy on new digits", color=theme.SEQUENCE[1])
+plots.band(left, clean, "the same, true labels", color=theme.MUTED)
 plots.band(left, noisy["loss"] / noisy["loss"][:, :1], "training loss (start = 1)", color=theme.SEQUENCE[0])
-left.set(title="better loss, worse network", xlabel="epoch", ylim=(0, 1.3))
+left.set(title="better loss, worse network", xlabel="epoch", ylim=(0, 1.5))
 left.legend(loc="upper right")
 plots.band(right, noisy["sees"], "the true label", color=theme.GOOD)
 plots.band(right, noisy["fooled"], "the wrong label we gave", color=theme.BAD)
 right.set(title="its answer to mislabelled training digits", xlabel="epoch", ylim=(0, 1.3))
 right.legend(loc="upper right")
-show(fig, alt="Left: accuracy on new digits peaks early and falls while the training loss falls. Right: mislabelled digits are first "
+show(fig, alt="Left: accuracy on new digits peaks early and falls while the training loss falls; with true labels it stays. Right: mislabelled digits are first "
               "read correctly, later with their wrong label. Bands over three seeds.")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -815,8 +869,9 @@ show(fig, alt="Left: accuracy on new digits peaks early and falls while the trai
 # The optimizer did its job all the time. It was the **wrong job**.
 
 # %% slideshow={"slide_type": "skip"}
-claim(f"at its best it read {noisy['sees'].max(1).min():.0%} or more of the mislabelled digits correctly; in the end it repeats {noisy['fooled'][:, -1].min():.0%} or more of the wrong labels",
-      noisy["sees"].max(1).min() > 0.7 and noisy["fooled"][:, -1].min() > 0.6)
+claim(f"at its best it read {noisy['sees'].max(1).min():.0%} or more of the mislabelled digits correctly; in the end it repeats "
+      f"{noisy['fooled'][:, -1].min():.0%} or more of the wrong labels",
+      1 - noisy["sees"].max(1).min() < 0.2 and 1 - noisy["fooled"][:, -1].min() < 0.4)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Early stopping: the criterion that looks elsewhere
@@ -848,7 +903,7 @@ claim(f"early stopping won {min(early - final):.2f} or more in accuracy on 3 of 
 #
 # <details><summary><b>Predict:</b> learning rates from 0.001 to 10, the same network and budget. How wide is the good range?</summary>
 #
-# About a factor of four out of ten thousand (all rates within twice the best loss). To its left the loss barely moves, to its right training breaks down.
+# Less than a factor of ten, out of ten thousand (all rates within twice the best loss). A hundred times lower the loss barely moves, a few times higher training breaks down.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -877,25 +932,29 @@ widest = max(np.log10(r.max() / r.min()) for r in good)
 far_below = np.median(last[:, abs(np.log(100 * rates / best.mean())).argmin()])
 broken = last[:, rates > 5]
 claim(f"best rates of 3 seeds: {best.round(2)}; all rates within twice the best loss span {widest:.1f} of 4 decades", widest < 1)
-claim(f"a hundred times below the best, the loss is still {far_below:.2f}", far_below > 2)
-claim(f"above a rate of 5 every run ends at {np.nanmin(broken):.2f} or worse; guessing gives 2.30", np.nanmin(broken) > 2.2)
+claim(f"a hundred times below the best, the loss is still {far_below:.2f}, {far_below / last.min():.0f} times the best", far_below > 3 * last.min())
+worst = np.nan_to_num(broken, nan=np.inf).min()
+claim(f"above a rate of 5 every run ends at {worst:.2f} or worse, {worst / last.min():.0f} times the best", worst > 3 * last.min())
+stars = [rates[np.nan_to_num(np.median(sweep_valid[:, k], 0), nan=np.inf).argmin()] for k in (5, 10, 15, 20)]
+claim(f"the best rate after {every * 5}, {every * 10}, {every * 15} and {every * 20} steps: " + ", ".join(f"{r:.2g}" for r in stars),
+      max(stars) < 4 * min(stars))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Let the audience call out "too low, good, too high, broken" while you slide. Then shorten the budget: the star hardly moves.
-# It sits at the left edge of the broken region for every budget. Nothing here is simulated.
+# Let the audience call out "too low, good, too high, broken" while you slide. Then shorten the budget: the star hardly moves, from 50 steps on.
+# It sits not far from the broken region for every budget. Nothing here is simulated.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three rules of honest tuning
 #
 # 1. **Three data sets.** Train on one, choose on the second, report on the third, once. What you used to choose is used up.
 # 2. **Search rates in equal ratios**, and if the best is at the edge of your range, widen it.
-# 3. **Say what you spent.** A comparison of two methods with different tuning budgets compares the budgets. Chapter 3 shows rankings turn round.
+# 3. **Say what you spent.** A comparison of two methods with different tuning budgets compares the budgets. Chapter 3 holds a fair race.
 
 # %% slideshow={"slide_type": "skip"}
 f = network(seed=2, dtype=torch.float32)
 x = run(SGD(best[2]), MiniBatch(f, 50, seed=2), f.start, 200)[-1]
-claim(f"the rate chosen by validation, {best[2]:.2g}, gives {f.accuracy(x, digits.x_test, digits.y_test):.3f} test accuracy, looked at once",
-      f.accuracy(x, digits.x_test, digits.y_test) > 0.88)
+wrong = 1 - f.accuracy(x, digits.x_test, digits.y_test)
+claim(f"the rate chosen by validation, {best[2]:.2g}, leaves {wrong:.1%} errors on the test digits, which had no say in the choice", wrong < 0.15)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## A map of the course
@@ -996,7 +1055,7 @@ check("01.steps", steps_needed)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 4 (implement): early stopping
 #
-# `losses[k]` is the validation loss after epoch $k = 0, 1, 2, \dots$ Training stops at the first epoch at which `patience`
+# `losses` is an array: `losses[k]` is the validation loss after epoch $k = 0, 1, 2, \dots$ Training stops at the first epoch at which `patience`
 # epochs in a row have brought no new best (strictly lower) loss, or at the last one. Return the epoch at which it stops, and
 # the epoch whose parameters you keep.
 
@@ -1053,13 +1112,14 @@ check("01.leave", rate)
 # | **gradient** | the steepest way down; a random direction is worth $1/\sqrt d$ of it, backpropagation costs a few losses |
 # | **training** | the loop on batches of real data |
 # | **convergence** | the gradient goes to zero; in a convex problem that is the optimum, elsewhere it can be a saddle or any of many minima |
-# | **stopping** | each criterion knows something else; only validation knows about new data |
-# | **generalisation** | the training loss can fall while the network gets worse |
+# | **stopping** | each criterion knows something else, and its threshold decides when; only validation knows about new data |
+# | **generalisation** | with wrong labels to learn by heart, the training loss falls while the network gets worse |
 # | **tuning** | an optimization around the optimization; rates in equal ratios, chosen on validation data |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## References
 #
+# - S. K. Ainsworth, J. Hayase, S. Srinivasa. *Git Re-Basin: merging models modulo permutation symmetries.* ICLR 2023. Most of the ridge is names.
 # - A.-L. Cauchy. *Méthode générale pour la résolution des systèmes d'équations simultanées.* Comptes rendus 25, 1847. Gradient descent.
 # - J. Nocedal, S. Wright. *Numerical Optimization*, 2nd edition. Springer, 2006. Directions, steps, stopping, convergence.
 # - I. Goodfellow, Y. Bengio, A. Courville. *Deep Learning*. MIT Press, 2016. Chapter 8: how training differs from optimization.

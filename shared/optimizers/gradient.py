@@ -11,7 +11,7 @@ from .fields import hyper
 
 @dataclass(frozen=True, repr=False)
 class SGD(Rule):
-    """Gradient descent (Cauchy 1847), with momentum (Polyak 1964); `nesterov` is the form of Sutskever et al. (2013).
+    """Gradient descent (Cauchy 1847), with momentum (Polyak 1964), or Nesterov's as torch writes it.
 
         g ← ∇f(x) + λ x
         v ← β v + (1 − τ) g                     v = g at the first step

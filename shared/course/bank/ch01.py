@@ -55,13 +55,13 @@ steps.mistake("subtracting instead of multiplying", "Each step removes a tenth o
 # 4. implement: early stopping
 def _losses(rng):
     n = int(rng.integers(4, 12))
-    return dict(losses=rng.permutation(20)[:n] / 10, patience=int(rng.integers(1, 4)))
+    return dict(losses=rng.integers(0, 8, n) / 10, patience=int(rng.integers(1, 4)))  # ties: "strictly lower" matters
 
 
-def _early_stop(losses, patience, keep_last=False, against_previous=False, slack=0):
+def _early_stop(losses, patience, keep_last=False, against_previous=False, ties=False, slack=0):
     best, waited, record = 0, 0, losses[0]
     for k in range(1, len(losses)):
-        if losses[k] < record:
+        if losses[k] < record or (ties and losses[k] == record):
             best, waited = k, 0
         else:
             waited += 1
@@ -86,6 +86,11 @@ def _(losses, patience):
 @early_stop.mistake("compares with the previous epoch", "Compare with the best so far: a zigzag upwards must stop.")
 def _(losses, patience):
     return _early_stop(losses, patience, against_previous=True)
+
+
+@early_stop.mistake("a tie counts as a new best", "An equal loss is no progress: wait for a strictly lower one.")
+def _(losses, patience):
+    return _early_stop(losses, patience, ties=True)
 
 
 @early_stop.mistake("one epoch too patient", "Stop as soon as `patience` epochs in a row have brought no new best.")
