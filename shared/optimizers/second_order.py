@@ -73,7 +73,7 @@ class Newton(Rule):
 
 @dataclass(frozen=True, repr=False)
 class SaddleFreeNewton(Newton):
-    """Newton with every eigenvalue made positive, so that saddles repel (Dauphin et al. 2014, Algorithm 1).
+    """Newton with every eigenvalue made positive, so that saddles repel (Dauphin et al. 2014, here with the exact |H|).
 
         H = Q Λ Qᵀ,  |H| ← Q |Λ| Qᵀ
         x ← x − η (|H| + λ I)⁻¹ g
@@ -213,9 +213,9 @@ class Searching(Rule):
             said = f"line_search_fn must be None or 'strong_wolfe', got {self.line_search_fn!r}"
             raise ValueError(f"{type(self).__name__}: {said}")
 
-    def length(self, f, x, p, g, t, c2=0.9):
-        """How far to go along p: η, at the first step η min(1, 1/‖g‖₁); searched from there on if so asked."""
-        α = self.lr * (np.minimum(1.0, 1 / np.maximum(np.abs(g).sum(-1, keepdims=True), 1e-300)) if t == 1 else 1.0)
+    def length(self, f, x, p, g, t, c2=0.9, trial=1.0):
+        """How far to go along p: η · trial, at the first step η min(1, 1/‖g‖₁); searched from there on if so asked."""
+        α = self.lr * (np.minimum(1.0, 1 / np.maximum(np.abs(g).sum(-1, keepdims=True), 1e-300)) if t == 1 else trial)
         return α if self.line_search_fn is None else wolfe_steps(f, x, p, g, α, c2)
 
 
@@ -223,21 +223,26 @@ class Searching(Rule):
 class BFGS(Searching):
     """Newton with an H⁻¹ learnt from gradients (Broyden, Fletcher, Goldfarb, Shanno 1970; N&W 2006, Algorithm 6.1).
 
-        s ← x − x₋,  y ← g − g₋,  ρ = 1/(y·s)               first pair: B ← (y·s / y·y) I
+        s ← x − x₋,  y ← g − g₋,  ρ = 1/(y·s)               first pair: B ← max(1, y·s / y·y) I
         B ← (I − ρ s yᵀ) B (I − ρ y sᵀ) + ρ s sᵀ             only if y·s > 0
         p ← −B g
-        x ← x + α p                                         α from a strong Wolfe search that starts at η
+        x ← x + α p                                         α from a strong Wolfe search that starts at
+                                                            η min(1, 2.02 (f − f₋) / g·p): the gain of the last step
 
-    B estimates H⁻¹ and satisfies the secant equation B y = s. Symbols: η lr; line_search_fn=None takes α = η.
+    B estimates H⁻¹ and satisfies the secant equation B y = s. The first B is never smaller than I (N&W 6.20: y·s / y·y,
+    near 1/λmax). Where B is too large the search sees it at once; where it is too small it stays so for long.
+    Symbols: η lr, c₂ of the search; line_search_fn=None takes α = η.
     """
 
     lr: float = hyper(1.0, "η", slider=(0.01, 2.0))
     line_search_fn: str | None = "strong_wolfe"
+    c2: float = hyper(0.9, "c₂", "(0, 1)")
 
     class State(NamedTuple):
         x: Array = 0.0
         g: Array = 0.0
         B: Array = 0.0
+        f: Array = 0.0
 
     def update(self, B, s, y, ys):
         """B (..., d, d) made to satisfy B y = s; ys = y·s (..., 1)."""
@@ -252,7 +257,7 @@ class BFGS(Searching):
         Δx, y = x - s.x, g - s.g
         ys, yy = dot(y, Δx), dot(y, y)
         with np.errstate(all="ignore"):
-            B = (ys / yy)[..., None] * I if t == 2 else s.B
+            B = np.maximum(1.0, ys / yy)[..., None] * I if t == 2 else s.B
             new = self.update(B, Δx, y, ys)
         curved = ys > 1e-12 * np.sqrt(yy * dot(Δx, Δx))  # the curvature condition, with room for rounding
         return np.where(curved[..., None], new, s.B if t > 2 else I)
@@ -260,8 +265,13 @@ class BFGS(Searching):
     def step(self, f, x, s, t):
         g = f.grad(x)
         B = self.inverse(x, g, s, t)
-        p = -apply(B, g)
-        return x + self.length(f, x, p, g, t) * p, self.State(x, g, B)
+        p, trial, fx = -apply(B, g), 1.0, 0.0
+        if self.line_search_fn:
+            fx = f(x)[..., None]
+            with np.errstate(all="ignore"):
+                again = 2.02 * (fx - s.f) / dot(g, p)
+            trial = np.where(again > 0, np.minimum(again, 1.0), 1.0)
+        return x + self.length(f, x, p, g, t, self.c2, trial) * p, self.State(x, g, B, fx)
 
 
 @dataclass(frozen=True, repr=False)
@@ -289,8 +299,8 @@ class LBFGS(Searching):
         oldest to newest pair:   b ← yᵢ·q / (yᵢ·sᵢ);    q ← q + (aᵢ − b) sᵢ
         x ← x − α q                      α = η, or from a strong Wolfe search that starts there
 
-    Symbols: η lr, m history_size. `consistent` takes both gradients of y from the oracle of the same step, i.e. from
-    one mini-batch (Schraudolph, Yu & Günter 2007). Equal to torch.optim.LBFGS(max_iter=1) without line search.
+    Symbols: η lr, m history_size. `consistent` takes both gradients of y on one mini-batch, the one after the move
+    (Schraudolph, Yu & Günter 2007 take the one before). Equal to torch.optim.LBFGS(max_iter=1) without line search.
     """
 
     lr: float = hyper(1.0, "η", slider=(0.01, 2.0))

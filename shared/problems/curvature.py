@@ -30,7 +30,7 @@ def hvp(f, x, v):
 
 
 def hessian_by_differences(f, x, h):
-    """∇²f(x) from values of f alone, 2 d² + 1 or so of them: error O(h²) from the formula, O(ε/h²) from rounding."""
+    """∇²f(x) from 4 d² values of f alone: error O(h²) from the formula, O(ε/h²) from rounding."""
     E = h * np.eye(len(x))
     i, j = E[:, None], E[None, :]
     return (f(x + i + j) - f(x + i - j) - f(x - i + j) + f(x - i - j)) / (4 * h * h)
