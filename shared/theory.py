@@ -122,7 +122,7 @@ def best_nesterov(mu, L):
 def accelerated_bound(L, distance, k):
     """f(x_k) − f* ≤ 2 L ‖x₀ − x*‖² / (k + 1)²: Nesterov's method with η = 1/L and β → 1 on a convex, L-smooth f.
 
-    As in Beck & Teboulle (2009), theorem 4.4.
+    For β = (k − 1)/(k + 2) Su, Boyd & Candès (2016); for Nesterov's own sequence Beck & Teboulle (2009), theorem 4.4.
     """
     return 2 * L * distance**2 / (np.asarray(k, dtype=float) + 1) ** 2
 

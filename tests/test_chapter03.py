@@ -109,20 +109,31 @@ def test_bags_and_sentences():
     np.testing.assert_array_equal(after[1], [1, 2])
 
 
-@pytest.mark.parametrize("balanced", [False, True])
-def test_the_bigram_loss_is_cross_entropy_over_pairs(balanced):
+@pytest.mark.parametrize("level", ["", "next"])
+def test_the_bigram_loss_is_cross_entropy_over_pairs(level):
     ids, x = np.random.default_rng(0).integers(0, 5, 300), np.random.default_rng(1).standard_normal((2, 25))
-    f = language.Bigram.of(ids, 5, balanced)
+    f = language.Bigram.of(ids, 5, level)
     p = torch.tensor(x[1].reshape(5, 5), requires_grad=True)
-    weight = torch.tensor(1 / np.bincount(ids[1:], minlength=5)) if balanced else None
+    weight = torch.tensor(1 / np.bincount(ids[1:], minlength=5)) if level else None
     loss = cross_entropy(p[ids[:-1]], torch.tensor(ids[1:]), weight=weight)
     loss.backward()
     assert f(x)[1] == pytest.approx(loss.item(), rel=1e-10)
     np.testing.assert_allclose(f.grad(x)[1].reshape(5, 5), p.grad.numpy(), rtol=1e-8, atol=1e-12)
     np.testing.assert_allclose(f.losses(x).sum(-1), f(x))
     assert f(np.log(np.maximum(f.P, 1e-300)).ravel()) == pytest.approx(f.floor, rel=1e-9)
-    if balanced:
+    if level:
         np.testing.assert_allclose(f.P.sum(0), 0.2)
+
+
+def test_bigrams_can_be_levelled_and_leave_out_what_is_beyond():
+    ids = np.random.default_rng(0).choice(6, 4000, p=[0.5, 0.2, 0.1, 0.1, 0.05, 0.05])
+    plain, last, both = (language.Bigram.of(ids, 5, level) for level in ("", "last", "both"))
+    assert plain.P.sum() == pytest.approx(1) and plain.last.max() > 5 * plain.last.min()
+    np.testing.assert_allclose(last.last, 0.2)
+    np.testing.assert_allclose(last.P / last.last, plain.P / plain.last)  # what follows a word is as before
+    np.testing.assert_allclose([both.P.sum(0), both.P.sum(1)], 0.2, rtol=1e-6)
+    with pytest.raises(ValueError, match="level must be"):
+        language.Bigram.of(ids, 5, "all")
 
 
 def test_the_transformer_does_not_look_ahead():

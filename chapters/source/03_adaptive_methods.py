@@ -32,6 +32,7 @@
 # The last one comes in the fourth part.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -102,9 +103,10 @@ anatomy.explorer()
 
 # %% slideshow={"slide_type": "skip"}
 class Steep:
-    """(10 x)² + y⁴."""
-    def __call__(self, x): return 100 * x[..., 0] ** 2 + x[..., 1] ** 4
-    def grad(self, x): return np.stack([200 * x[..., 0], 4 * x[..., 1] ** 3], -1)
+    """(c x)² + y⁴."""
+    def __init__(self, c=10): self.c = c
+    def __call__(self, x): return (self.c * x[..., 0]) ** 2 + x[..., 1] ** 4
+    def grad(self, x): return np.stack([2 * self.c**2 * x[..., 0], 4 * x[..., 1] ** 3], -1)
 
 steep, rates = Steep(), np.geomspace(1e-3, 2, 200)
 starts = np.linspace(1.2, 1.8, 9)[:, None] * [0.1, 1]     # several: a lucky rate may jump to 0 from one of them
@@ -120,7 +122,7 @@ claim(f"worst of 9 starts, best rates: one rate {one:.1e}, two rates {two:.1e}, 
 # ### First idea: the sign
 #
 # Divide each coordinate's gradient by its own size: $g_i/|g_i| = \operatorname{sign}(g_i)$. Every coordinate moves by exactly $\eta$.
-# All scales are gone. But near the minimum it still moves by $\eta$: it **bounces**.
+# The scale of the gradient is gone. But near the minimum it still moves by $\eta$: it **bounces**.
 
 # %% slideshow={"slide_type": "-"}
 valley = landscapes.quartic_valley()
@@ -142,20 +144,23 @@ show(fig, alt="The sign update walks diagonally, then stays at a distance that i
 # %% slideshow={"slide_type": "skip"}
 for η in (0.1, 0.03, 0.01):
     tail = np.abs(run(sign(η), valley, [1.503, 1.503], 400)[-100:])
-    claim(f"η = {η}: the last 100 iterates stay within {tail.max() / η:.2f} η of 0, and never all settle", tail.max() <= η and tail.max() > η / 5)
+    claim(f"η = {η}: the last {len(tail)} iterates stay within {tail.max() / η:.2f} η of 0, and never all settle",
+          η / 5 < tail.max() <= η)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Second idea: divide by the history
 #
-# Do not divide by today's size but by a summary of all sizes so far. Which summary? Let $D$ be diagonal and take steps
-# $\eta\, g_i / d_i$. Over $T$ steps on a convex loss the *regret*, what you lose against the best fixed $x$, has a term
-# $\sum_t \sum_i g_{t,i}^2 / d_i$. Make it small without making the steps small, so fix $\sum_i d_i$:
+# Do not divide by today's size but by a summary of all sizes so far. Which summary? Take steps $\eta\, g_i / d_i$ with fixed $d_i$.
+# The *regret* is what you lose in total against the best fixed $x^*$. On convex losses it is at most
+# (expand $\sum_i d_i (x_i - x_i^*)^2$ after a step, and sum over the steps)
 #
-# $$\min_d \sum_i \frac{\sum_t g_{t,i}^2}{d_i} \ \text{ with } \sum_i d_i = c
-# \quad\Longrightarrow\quad \frac{\sum_t g_{t,i}^2}{d_i^2} = \nu \ \text{ for all } i
-# \quad\Longrightarrow\quad d_i \propto \sqrt{\textstyle\sum_t g_{t,i}^2}.$$
+# $$\frac{1}{2\eta} \sum_i d_i\,(x_{1,i} - x_i^*)^2 \;+\; \frac{\eta}{2} \sum_i \frac{\sum_t g_{t,i}^2}{d_i} .$$
 #
-# The root of the sum of **squares** is not a habit: it is the best diagonal in hindsight (Duchi, Hazan & Singer 2011).
+# A large $d_i$ costs in the first term, a small one in the second. You do not know $x^*$; say that it is at most $D$ away in every coordinate.
+# Then the sum is smallest at $d_i = \tfrac{\eta}{D} \sqrt{\sum_t g_{t,i}^2}$, where it is $D \sum_i \sqrt{\sum_t g_{t,i}^2}$.
+#
+# The root of the sum of **squares** is not a habit: it is the best diagonal in hindsight. AdaGrad takes the sum so far, and pays only a factor
+# $\sqrt 2$ if $D$ bounds the distance along the whole path (Duchi, Hazan & Singer 2011; McMahan & Streeter 2010).
 
 # %% slideshow={"slide_type": "skip"}
 show(Adagrad)
@@ -166,14 +171,22 @@ show(Adagrad)
 # The Python Language Reference, cut into passages of 60 words. From the *set of words* in a passage: first or second half of the book?
 # Most words occur in few passages, so most coordinates of the gradient are 0 most of the time.
 #
-# One pass, one passage a step, **the same seven rates tried for both methods** and the best kept.
+# One pass, one passage a step. Is it the rate **per coordinate** that helps, or the rate that falls? *One rate* is the control: AdaGrad with a
+# single sum for all coordinates. Each method is tuned five times over, with six fresh rates, and reported with another order of the passages.
 
 # %% slideshow={"slide_type": "-"}
 V = 2000
 X = language.bags(language.encode(language.words(), V), length=60, size=V)
 X[:, -1] = 0                                             # "some other word" tells nothing
 half = np.where(np.arange(len(X)) < len(X) // 2, -1.0, 1.0)
-tries = np.geomspace(0.02, 1, 7)
+
+@dataclass(frozen=True, repr=False)
+class OneRate(Adagrad):
+    """AdaGrad with one rate for all coordinates (Ward, Wu & Bottou 2019)."""
+    def step(self, f, x, s, t):
+        g = f.grad(x)
+        v = s.v + (g * g).sum(-1, keepdims=True)
+        return x - self.lr * g / (v**0.5 + self.eps), self.State(v)
 
 def online_loss(rule, seed):
     """The running mean of the loss on each passage before learning from it, (passages, rates)."""
@@ -182,27 +195,39 @@ def online_loss(rule, seed):
     losses = [batches.at(t)(x) for t, x in enumerate(islice(iterates(rule, batches, np.zeros(V)), n), 1)]
     return np.cumsum(losses, 0) / np.arange(1, n + 1)[:, None]
 
-online = {m: np.array([online_loss(rule, seed) for seed in range(3)])
-          for m, rule in {"SGD": SGD(tries), "Adagrad": Adagrad(tries)}.items()}
-best = {m: y[:, :, y[:, -1].mean(0).argmin()] for m, y in online.items()}    # one rate for all seeds
+def online(make):
+    """What is compared: the mean loss of the whole first epoch, for a batch of rates."""
+    def train(seed, lr):
+        end = online_loss(make(lr), seed)[-1]
+        return race.Outcome(end, end)
+    return race.Method(train, {"lr": race.Range(0.02, 2, log=True)}, batched=True)
+
+makers = {"SGD": SGD, "one rate": OneRate, "Adagrad": Adagrad}
+epoch = race.compare({m: online(make) for m, make in makers.items()}, trials=6)
+print(epoch)
 
 # %% slideshow={"slide_type": "fragment"}
 fig, (left, right) = theme.figure(9, 3.4, 1, 2)
 left.loglog(np.arange(1, V), np.sort(X[:, :-1].sum(0))[::-1], color=theme.INK)
 left.set(xlabel="word, most common first", ylabel="passages with it", title=f"{len(X)} passages: most words are rare")
-for m, y in best.items():
-    plots.band(right, y[:, 50:], m, x=np.arange(50, y.shape[1]))
-right.set(xlabel="passages seen", ylabel="mean loss so far", title="first epoch, best rate each")
+for m, make in makers.items():
+    y = np.array([online_loss(make(np.median(epoch.chosen(m)["lr"], keepdims=True)), seed)[:, 0] for seed in range(3)])
+    plots.band(right, y[:, 50:], m, x=np.arange(50, y.shape[1]), color=theme.COLORS.get(m, theme.MUTED))
+right.set(xlabel="passages seen", ylabel="mean loss so far", title="first epoch, tuned rates, three orders")
 plots.label_ends(right)
-show(fig, alt="Word counts fall steeply with rank; AdaGrad's online loss stays below that of SGD for three seeds.")
+show(fig, alt="Word counts fall steeply with rank; AdaGrad's online loss stays below those of SGD and of AdaGrad with one rate for all.")
 
 # %% slideshow={"slide_type": "skip"}
-saved = 1 - best["Adagrad"][:, -1] / best["SGD"][:, -1]
-claim(f"AdaGrad's first-epoch loss is lower by {saved.round(3)} of SGD's (three seeds)", (saved > 0.05).all())
+against = {m: epoch.ratio("Adagrad", m) for m in ("SGD", "one rate")}
+claim(f"first-epoch loss of AdaGrad: {against['SGD']} of SGD's, {against['one rate']} of that with one rate for "
+      f"all",
+      max(r.high for r in against.values()) < 1 and not any(r.flips or r.edge for r in against.values()))
+rare = (X[:, :-1].sum(0) <= len(X) / 200).mean()
+claim(f"{rare:.0%} of the words occur in fewer than one passage of 200", rare > 0.4)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Point at the left panel: half of the words occur in a handful of passages. SGD's rate must suit "the"; AdaGrad gives a word that
-# shows up for the third time a rate as if it were step three.
+# Point at the left panel: about half of the words occur in a handful of passages. SGD's rate must suit "the"; AdaGrad gives a word that
+# shows up for the third time a rate as if it were step three. A falling rate alone (grey) gains nothing.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What it costs: the rates die
@@ -214,45 +239,66 @@ claim(f"AdaGrad's first-epoch loss is lower by {saved.round(3)} of SGD's (three 
 # %% slideshow={"slide_type": "skip"}
 class Slope:
     """A loss with the same gradient everywhere."""
-    def grad(self, x): return np.ones_like(x)
+    def __init__(self, g=1.0): self.g = g
+    def grad(self, x): return np.full_like(x, self.g)
 
 moves = -np.diff(run(Adagrad(1.0), Slope(), [0.0], 100)[:, 0])
-claim(f"the first step is {moves[0] / moves[-1]:.2f} times the hundredth", abs(moves[0] / moves[-1] - 10) < 0.01)
+claim(f"the first step is {moves[0] / moves[-1]:.2f} times the hundredth",
+      abs(moves[0] / moves[-1] - 10) < 0.01)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## RMSProp
 #
 # ### Where it comes from: Rprop meets mini-batches
 #
-# Rprop uses only signs, and lets each coordinate's step grow while its sign stays. On full gradients it is superb.
+# Rprop uses only signs, and lets each coordinate's step grow while its sign stays. On full gradients it is superb, and there is nothing to tune.
 # Then came mini-batches. Hinton's example: nine batches give $+0.1$, the tenth $-0.9$. The mean is 0, nothing should move.
 # The sign says: nine steps down, one up.
 #
-# <details><summary><b>Predict:</b> softmax regression on digits, 200 steps. What does Rprop do with the full batch, and with batches of 8?</summary>
-# It wins by far with the full batch. With batches of 8 it ends far worse than guessing.</details>
+# <details><summary><b>Predict:</b> softmax regression on digits, 200 steps. Rprop against RMSProp at its best rate: with the full batch, and with batches of 8?</summary>
+# Full batch: Rprop ends far below, whatever its first step. Batches of 8: far worse than guessing, because steps may grow up to 50, the
+# limit of torch. With a limit of 0.1 it learns, but RMSProp learns more.</details>
 
 # %% slideshow={"slide_type": "-"}
 digits = data.digits()
 softmax = Softmax(digits.x_train, digits.y_train)
-sizes, steps = (8, 64, softmax.n), 200
-trained = lambda rule, B, seed: softmax(race.final(rule, MiniBatch(softmax, B, seed), np.zeros(softmax.dim), steps))
-ends = {m: np.array([[trained(rule, B, seed) for B in sizes] for seed in range(3)])     # (seeds, sizes)
-        for m, rule in {"Rprop": Rprop(1e-3), "RMSprop": RMSprop(0.01)}.items()}
+sizes, steps, limit = (8, 64, softmax.n), 200, 0.1
+entries = {"Rprop": (Rprop, np.geomspace(1e-4, 0.1, 7)),
+           f"Rprop, steps ≤ {limit}": (lambda lr: Rprop(lr, step_sizes=(1e-6, limit)), np.geomspace(1e-4, 0.1, 7)),
+           "RMSprop": (RMSprop, np.geomspace(1e-2, 3, 7))}
+
+def trained(rule, B):
+    """The loss on all digits after training on batches of B, (3 seeds, rates); the full batch needs no seed."""
+    oracles = [softmax] if B == softmax.n else [MiniBatch(softmax, B, seed) for seed in range(3)]
+    rows = [softmax(race.final(rule, f, np.zeros(softmax.dim), steps)) for f in oracles]
+    return np.broadcast_to(rows, (3, len(rows[0])))
+
+ends = {m: np.stack([trained(make(rates), B) for B in sizes], 1) for m, (make, rates) in entries.items()}  # (seeds, sizes, rates)
 fig, ax = theme.figure(9, 3.1)
-for m, y in ends.items():
-    plots.band(ax, np.maximum(y, 1e-5), m, x=np.arange(3), marker="o")
-ax.set(yscale="log", xticks=range(3), ylabel=f"training loss after {steps} steps", xlim=(-0.2, 2.2))
+for i, (m, y) in enumerate(ends.items()):
+    plots.band(ax, y[:, range(3), y.mean(0).argmin(1)], m, x=np.arange(3), marker="o", color=theme.color(m.split(",")[0]), ls="-:"[i == 1])
+ax.set(yscale="log", xticks=range(3), ylabel=f"training loss after {steps} steps", xlim=(-0.2, 2.2), title="each at its best rate")
 ax.set_xticklabels([f"batch of {B}" for B in sizes[:2]] + ["full batch"])
 ax.axhline(np.log(10), color=theme.MUTED, ls=":", label="_")
 ax.text(1.5, np.log(10) * 1.2, "guessing", color=theme.MUTED)
 plots.label_ends(ax)
-show(fig, alt="Rprop has by far the lowest loss with the full batch and by far the highest with batches of 8; RMSProp works with all.")
+show(fig, alt="Rprop is far below RMSProp with the full batch and far above guessing with batches of 8; with short steps it learns, less than RMSProp.")
 
 # %% slideshow={"slide_type": "skip"}
-rprop, rms = ends["Rprop"], ends["RMSprop"]
-claim(f"full batch: Rprop {rprop[:, 2].max():.1e}, RMSProp {rms[:, 2].min():.2f}", rprop[:, 2].max() < rms[:, 2].min() / 5)
-claim(f"batches of 8: Rprop {rprop[:, 0].min():.0f}, worse than guessing ({np.log(10):.2f}); RMSProp {rms[:, 0].max():.2f}",
-      rprop[:, 0].min() > 10 and rms[:, 0].max() < 0.6)
+free, short, rms = ends.values()
+best_rms = rms.mean(0).argmin(1)
+claim(f"full batch: Rprop ends at {free[0, 2].max():.1e} or less for all {free.shape[-1]} first steps, RMSProp "
+      f"at {rms[0, 2].min():.1e} at best",
+      free[0, 2].max() < rms[0, 2].min() / 5 and 0 < best_rms[2] < rms.shape[-1] - 1)
+claim(f"batches of {sizes[0]}: Rprop {free[:, 0].min():.0f} or more, guessing {np.log(10):.2f}, RMSProp "
+      f"{rms[:, 0, best_rms[0]].max():.2f} or less",
+      free[:, 0].min() > 5 * np.log(10) and rms[:, 0, best_rms[0]].max() < np.log(10) / 5)
+claim(f"with steps of at most {limit} Rprop reaches {short[:, 0].min():.2f} there: it learns, RMSProp learns "
+      f"more",
+      rms[:, 0, best_rms[0]].max() * 1.5 < short[:, 0].min() < np.log(10) / 2)
+large = softmax(race.final(Adam(10.0), softmax, np.zeros(softmax.dim), steps))
+claim(f"Rprop is not the end: Adam with the full batch and η = 10 reaches {large:.0e}",
+      large < free[0, 2].min())
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The box
@@ -272,32 +318,43 @@ claim(f"batches of 8: Rprop {rprop[:, 0].min():.0f}, worse than guessing ({np.lo
 show(RMSprop)
 
 # %% slideshow={"slide_type": "skip"}
-hinton = np.array([0.1] * 9 + [-0.9])
-print(f"sum of signs {np.sign(hinton).sum():+.0f},  mean {hinton.mean():+.3f},  (mean)² {hinton.mean()**2:.3f},  mean of squares {np.mean(hinton**2):.3f}")
-claim("signs drift, the mean of squares does not vanish", np.sign(hinton).sum() == 8 and np.isclose(np.mean(hinton**2), 0.09))
+class Hinton:
+    """A slope of 0.1 at nine steps and −0.9 at the tenth."""
+    def __init__(self, t=1): self.t = t
+    def at(self, t): return Hinton(t)
+    def grad(self, x): return np.full_like(x, -0.9 if self.t % 10 == 0 else 0.1)
+
+drift = {m: -np.diff(run(rule, Hinton(), [0.0], 2000)[1000::10, 0]).mean() for m, rule in {"sign": sign(1.0), "RMSprop": RMSprop(1.0)}.items()}
+claim(f"ten batches whose mean is 0: the sign walks {drift['sign']:.2f} η, RMSProp {drift['RMSprop']:.2f} η",
+      drift["sign"] > 7 and abs(drift["RMSprop"]) < 0.5)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A cousin: Adadelta
 #
 # $g/\sqrt v$ has no units. A step must have those of $x$. Newton's has: $g/h$, with the curvature $h$. Adadelta multiplies by the root mean square of its
-# own steps, and so has no rate to choose. The price: its first steps are as tiny as √ε, and it must bootstrap.
+# own steps, and so has no rate to choose. The price: its first steps are as tiny as √ε, and it must bootstrap. Raise ε, and the delay is gone:
+# ε has become the rate.
 
 # %% slideshow={"slide_type": "-"}
 fig, ax = theme.figure(9, 3.0)
-for m, rule in {"Adadelta": Adadelta(), "RMSprop": RMSprop(0.01), "Adagrad": Adagrad(0.1)}.items():
-    loss = np.array([softmax(run(rule, MiniBatch(softmax, 64, seed), np.zeros(softmax.dim), 300, every=5)) for seed in range(3)])
-    plots.band(ax, loss, m, x=np.arange(0, 301, 5))
-    if m == "Adadelta":
-        started = loss
+traces = {}
+for m, rule in {"Adadelta": Adadelta(), "Adadelta, ε = 1e-3": Adadelta(eps=1e-3), "RMSprop": RMSprop(0.01), "Adagrad": Adagrad(0.1)}.items():
+    traces[m] = np.array([softmax(run(rule, MiniBatch(softmax, 64, seed), np.zeros(softmax.dim), 300, every=5)) for seed in range(3)])
+    plots.band(ax, traces[m], m, x=np.arange(0, 301, 5), color=theme.color(m.split(",")[0]), ls="--" if "ε" in m else "-")
 ax.set(yscale="log", xlabel="step", ylabel="training loss", title="digits, batches of 64, three seeds")
 plots.label_ends(ax)
-show(fig, alt="Adadelta needs no rate, starts much more slowly than RMSProp and AdaGrad, and is still behind after 300 steps.")
+show(fig, alt="Adadelta starts much more slowly than RMSProp and AdaGrad at ordinary rates, and is still behind after 300 steps; with a larger epsilon it is not.")
 
 # %% slideshow={"slide_type": "skip"}
 show(Adadelta)
 
 # %% slideshow={"slide_type": "skip"}
-claim(f"Adadelta, with nothing to tune, takes the loss from {started[:, 0].max():.2f} to {started[:, -1].max():.2f}", started[:, -1].max() < 0.7)
+end = {m: y[:, -1] for m, y in traces.items()}
+claim(f"Adadelta, untuned, takes the loss to {end['Adadelta'].mean():.2f}: behind RMSProp "
+      f"{end['RMSprop'].mean():.2f} and AdaGrad {end['Adagrad'].mean():.2f}",
+      max(end["RMSprop"].max(), end["Adagrad"].max()) < end["Adadelta"].min() and end["Adadelta"].max() < 0.7)
+claim(f"with ε = 1e-3 it reaches {end['Adadelta, ε = 1e-3'].mean():.2f}",
+      end["Adadelta, ε = 1e-3"].max() < end["Adadelta"].min() / 2)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Adam
@@ -351,11 +408,14 @@ show(fig, alt="Without correction the first steps are many times too large; on d
 # %% slideshow={"slide_type": "skip"}
 claim(f"first step: {factor[0.999][0]:.2f} η for β₂ = 0.999, {factor[0.9999][0]:.1f} η for 0.9999",
       np.allclose([factor[0.999][0], factor[0.9999][0]], [0.1**-0.5, 10], rtol=1e-4))
-claim(f"the worst step comes later: {factor[0.999].max():.1f} η at step {factor[0.999].argmax() + 1}, {factor[0.9999].max():.0f} η for 0.9999",
+claim(f"the worst step comes later: {factor[0.999].max():.1f} η at step {factor[0.999].argmax() + 1}, "
+      f"{factor[0.9999].max():.0f} η for 0.9999",
       factor[0.999].max() > 6 and factor[0.9999].max() > 15)
-claim(f"η = 0.3: the loss climbs to {hurt[0.3, 'without'].max(1).min():.0f} without, {hurt[0.3, 'with'].max(1).max():.1f} with correction",
+claim(f"η = 0.3: the loss climbs to {hurt[0.3, 'without'].max(1).min():.0f} without, "
+      f"{hurt[0.3, 'with'].max(1).max():.1f} with correction",
       hurt[0.3, "without"].max(1).min() > 1.5 * hurt[0.3, "with"].max(1).max())
-claim(f"η = 0.003: after 100 steps {hurt[0.003, 'without'][:, -1].max():.2f} without, {hurt[0.003, 'with'][:, -1].min():.2f} with",
+claim(f"η = 0.003: after 100 steps {hurt[0.003, 'without'][:, -1].max():.2f} without, "
+      f"{hurt[0.003, 'with'][:, -1].min():.2f} with",
       hurt[0.003, "without"][:, -1].max() < hurt[0.003, "with"][:, -1].min())
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -380,11 +440,11 @@ shrink = {"outside": g / (g + 1e-8), "inside": g / (g**2 + 1e-8) ** 0.5}
 cancer = data.breast_cancer()
 tumours = Logistic(cancer.x_train, cancer.y_train * 2.0 - 1, l2=1e-3)
 
-def adam(place, ε, steps=100, η=0.01, β1=0.9, β2=0.999):
-    x = m = v = np.zeros(tumours.dim)
+def adam(place, ε, f=tumours, d=tumours.dim, steps=100, η=0.01, β1=0.9, β2=0.999):
+    x = m = v = np.zeros(d)
     xs = [x]
     for t in range(1, steps + 1):
-        g = tumours.grad(x)
+        g = f.grad(x)
         m, v = β1 * m + (1 - β1) * g, β2 * v + (1 - β2) * g * g
         c = 1 - β2**t
         root = {"after": (v / c) ** 0.5 + ε, "before": (v**0.5 + ε) / c**0.5, "inside": (v / c + ε) ** 0.5}[place]
@@ -405,11 +465,15 @@ plots.label_ends(right)
 show(fig, alt="Inside the root epsilon acts on gradients ten thousand times larger; the three variants walk measurably apart.")
 
 # %% slideshow={"slide_type": "skip"}
-at = np.interp(np.log(1e-5), np.log(g), shrink["inside"])
-claim(f"a gradient of 1e-5, ε = 1e-8: the step is {at:.2f} η inside the root and {np.interp(np.log(1e-5), np.log(g), shrink['outside']):.3f} η outside", at < 0.2)
-claim(f"ε = 1e-3: the paths differ by up to {apart['before', 1e-3].max():.2f} (before) and {apart['inside', 1e-3].max():.2f} (inside)",
-      min(apart[p, 1e-3].max() for p in ("before", "inside")) > 0.02)
-claim(f"ε = 1e-8: only by {apart['before', 1e-8].max():.0e} and {apart['inside', 1e-8].max():.0e}", max(apart[p, 1e-8].max() for p in ("before", "inside")) < 1e-3)
+step = {place: np.abs(np.diff(adam(place, 1e-8, Slope(1e-5), d=1, η=1.0)[:, 0])).max() for place in ("inside", "after")}
+claim(f"a steady gradient of 1e-5, ε = 1e-8: a step is {step['inside']:.2f} η inside the root and "
+      f"{step['after']:.3f} η outside",
+      step["inside"] < 0.2 and step["after"] > 0.99)
+most = {ε: [apart[place, ε].max() for place in ("before", "inside")] for ε in (1e-8, 1e-3)}
+claim(f"the paths differ by up to {most[1e-3][0]:.2f} (before) and {most[1e-3][1]:.2f} (inside) at ε = 1e-3",
+      min(most[1e-3]) > 0.02)
+claim(f"at ε = 1e-8 only by {most[1e-8][0]:.0e} and {most[1e-8][1]:.0e}",
+      max(most[1e-8]) < min(most[1e-3]) / 10)
 torch_path = run(Adam(0.01, eps=1e-3), tumours, np.zeros(tumours.dim), 100)
 claim("the course's Adam is the variant 'after'", np.allclose(torch_path, adam("after", 1e-3)))
 
@@ -422,7 +486,7 @@ claim("the course's Adam is the variant 'after'", np.allclose(torch_path, adam("
 # $$\text{L2: } x \leftarrow x - \eta\,\frac{\widehat{m}(g + \lambda x)}{\sqrt{\widehat{v}(g + \lambda x)} + \varepsilon}
 # \qquad \text{AdamW: } x \leftarrow x - \eta\,\frac{\hat m(g)}{\sqrt{\hat v(g)} + \varepsilon} - \eta\lambda x .$$
 #
-# The cleanest place to see it: pixels of MNIST that are black in every image. Their weights get **no** gradient from the data, only the penalty.
+# The cleanest place to see it: pixels of MNIST that are black in every training image. Their weights get **no** gradient from the data, only the penalty.
 #
 # <details><summary><b>Predict:</b> after 200 steps at η = 0.002, how do these weights depend on λ = 0.001 ... 1, under L2 and under AdamW?</summary>
 # Under L2 the gradient is λ x alone, and λ cancels in m/√v: the same shrinkage for every λ. Under AdamW they are exactly (1 − ηλ)^k of their start.</details>
@@ -434,32 +498,34 @@ images = Softmax(mnist.x_train[:1000], mnist.y_train[:1000])
 λs, η, K = np.logspace(-3, 0, 4), 2e-3, 200
 
 def dead_weights(rule, seed):
-    """Weights of the dead pixels, as shares of their start: (steps + 1, λ, weights)."""
+    """The size of the dead pixels' weights, Σ|w|, as a share of their start: (steps + 1, λ)."""
     w0 = 0.05 * chance.rng(seed).standard_normal(images.dim)
     w = run(rule, MiniBatch(images, 64, seed), w0, K, every=20)
     here = np.repeat(dead, images.classes)
-    return w[..., here] / w0[here]
+    return np.abs(w[..., here]).sum(-1) / np.abs(w0[here]).sum()
 
 left_over = {m: np.array([dead_weights(r, seed) for seed in range(3)])
              for m, r in {"Adam": Adam(η, weight_decay=λs), "AdamW": AdamW(η, weight_decay=λs)}.items()}
 fig, axes = theme.figure(9, 3.2, 1, 2, sharey=True)
 for ax, (m, share) in zip(axes, left_over.items()):
     for i, λ in enumerate(λs):
-        plots.curve(ax, np.abs(share[0, :, i]).mean(-1), f"λ = {λ:g}", x=np.arange(0, K + 1, 20), lw=(5 - i if m == "Adam" else 2))
+        plots.curve(ax, share[0, :, i], f"λ = {λ:g}", x=np.arange(0, K + 1, 20), lw=(5 - i if m == "Adam" else 2))
     ax.set(xlabel="step", title=f"{m}{' + L2' if m == 'Adam' else ''}", ylim=(-0.03, 1.05))
     plots.label_ends(ax)
-axes[0].set_ylabel("mean |w| / |w at start|")
+axes[0].set_ylabel("Σ|w| / Σ|w at start|")
 show(fig, alt="Dead pixels: under L2 the weights shrink alike for all decays; under AdamW each decay has its own slow curve.")
 
 # %% slideshow={"slide_type": "skip"}
-early = np.abs(left_over["Adam"][:, 1]).mean(-1)                           # (seeds, λ) after 20 steps
-claim(f"{dead.sum()} dead pixels; after 20 steps Adam + L2 leaves {early.mean(0).round(3)} of the weights for λ = 0.001 ... 1: nearly the same",
-      np.ptp(early, axis=1).max() < 0.05 and early.max() < 0.5)
-claim(f"after {K} steps AdamW leaves {left_over['AdamW'][0, -1].mean(-1).round(4)}: exactly (1 − ηλ)^{K}", np.allclose(left_over["AdamW"][:, -1], (1 - η * λs[:, None]) ** K, rtol=1e-9))
+early = left_over["Adam"][:, 1]                                            # (seeds, λ) after 20 steps
+claim(f"{dead.sum()} dead pixels; after 20 steps Adam + L2 leaves {early.mean(0).round(3)} of their weights for "
+      f"λ = {λs}: nearly the same",
+      np.ptp(early, axis=1).max() < 0.01 and early.max() < 0.5)
+claim(f"after {K} steps AdamW leaves {left_over['AdamW'][0, -1].round(4)}: exactly (1 − ηλ)^{K}",
+      np.allclose(left_over["AdamW"][:, -1], (1 - η * λs) ** K, rtol=1e-9))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# We do not claim that AdamW is more accurate: at this scale it is not measurable. What is certain is the mechanism:
-# under L2 the strength λ has lost its meaning for every weight with little gradient.
+# We do not claim that AdamW is more accurate: that was not measured. What is certain is the mechanism:
+# under L2 the strength λ has lost its meaning for every weight without gradient from the data.
 
 # %% slideshow={"slide_type": "skip"}
 show(AdamW)
@@ -504,113 +570,141 @@ family = {"Adam": Adam(0.01), "Adamax": Adamax(0.02), "NAdam": NAdam(0.01), "RAd
           "Adafactor": Adafactor(0.05, shape=(64, 10))}
 reached = {}
 for m, rule in family.items():
-    start = 0.1 * chance.rng(0).standard_normal((3, softmax.dim))
-    loss = softmax(run(rule, MiniBatch(softmax, 64, 0), start, 300, every=10)).T
+    loss = []
+    for seed in range(3):
+        start = 0.1 * chance.rng(seed).standard_normal(softmax.dim)
+        loss.append(softmax(run(rule, MiniBatch(softmax, 64, seed), start, 300, every=10)))
     plots.band(right, loss, m, x=np.arange(0, 301, 10))
-    reached[m] = loss[:, -1].max()
-right.set(yscale="log", xlabel="step", title="digits: untuned, three starts")
+    reached[m] = np.max(loss, 0)[-1]
+right.set(yscale="log", xlabel="step", title="digits: untuned, three seeds")
 plots.label_ends(right)
 show(fig, alt="RAdam's factor rises from zero to one over a thousand steps; six relatives of Adam all train on digits.")
 
 # %% slideshow={"slide_type": "skip"}
-claim(f"all six train: loss at most {max(reached.values()):.2f}, from {np.log(10):.2f}", max(reached.values()) < 1)
-n, m = 4096, 1024
-claim(f"second moment of a {n} x {m} matrix: Adam {n * m:,} numbers, Adafactor {n + m:,}, Lion 0", (n + m) * 800 < n * m)
+claim(f"all six train: loss at most {max(reached.values()):.2f}, from {np.log(10):.2f}",
+      max(reached.values()) < 1)
+def numbers_kept(rule, d):
+    """How many numbers a rule keeps after a step on d weights."""
+    _, state = rule.step(Slope(), np.ones(d), rule.State(), 1)
+    return sum(np.size(part) for part in state if np.size(part) > 1)
+
+n, k = 512, 256
+kept = {m: numbers_kept(rule, n * k) for m, rule in {"Adam": Adam(), "Lion": Lion(), "Adafactor": Adafactor(shape=(n, k))}.items()}
+claim(f"after a step on a {n} x {k} matrix the state holds {kept['Adam']:,} numbers in Adam, {kept['Lion']:,} "
+      f"in Lion, {kept['Adafactor']:,} in Adafactor",
+      kept["Adam"] == 2 * kept["Lion"] and kept["Adafactor"] < kept["Adam"] / 100)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Comparisons and performance analysis
 #
-# ### Where Adam wins: heavy-tailed classes
+# ### Where Adam wins: heavy tails
 #
 # Guess the next word from the last one: softmax regression over pairs of words. It is **convex**, we use the **full batch** (no noise),
-# and the best possible loss is known (the conditional entropy). Three thirds of the book, 256 words each.
+# and the best possible loss is known: the *conditional entropy*, what is still uncertain about the next word once the last is known.
+# Three thirds of the book, the 160 most common words of each, seven rates for each method.
 #
-# <details><summary><b>Predict:</b> convex, no noise, the best of six rates for gradient descent. Can Adam still win by much?</summary>
-# Yes, by a factor of more than ten in excess loss. Neither noise nor saddles explain it. Look at who is left behind.</details>
+# <details><summary><b>Predict:</b> convex, no noise, each method at its best rate. Can Adam still win by much?</summary>
+# Yes, by a factor of more than a hundred in excess loss. Neither noise nor saddles explain it. Look at who is left behind.</details>
+#
+# <details><summary><b>Predict:</b> two tails could be to blame: some words are rarely the <i>answer</i>, some are rarely the <i>question</i>. Make all answers
+# equally frequent, or all questions. Which helps gradient descent more?</summary>
+# The questions, here. Rare answers matter, rare inputs matter more, and both together do not explain all of it.</details>
 
 # %% slideshow={"slide_type": "-"}
-tokens, W, T = language.words(), 256, 100
-thirds = np.array_split(np.array(tokens), 3)
+tokens, W, T = language.words(), 160, 100
+thirds = [language.encode(part.tolist(), W + 1) for part in np.array_split(np.array(tokens), 3)]
+texts = {level: [language.Bigram.of(ids, W, level) for ids in thirds] for level in ("", "next", "last", "both")}
+methods = {"SGD": (SGD, np.geomspace(40, 2560, 7)), "Adam": (Adam, np.geomspace(0.1, 6.4, 7)),
+           "sign": (sign, np.geomspace(0.0125, 0.8, 7))}
 
-def words_race(balanced):
-    """Excess loss over the floor after T steps, per third: gradient descent at its best of six rates, Adam, sign."""
-    rows = []
-    for part in thirds:
-        f = language.Bigram.of(language.encode(part.tolist(), W), W, balanced)
-        gd = run(SGD(np.geomspace(40, 1280, 6)), f, np.zeros(f.dim), T, every=T)[-1]
-        gd = gd[f(gd).argmin()]
-        others = [run(rule, f, np.zeros(f.dim), T, every=T)[-1]
-                  for rule in (Adam(0.2), Lion(0.05, betas=(0.0, 0.0)))]
-        rows.append((f, gd, *others))
-    return rows
+def best_end(f, make, rates):
+    """The end of the best run of `rates`, and which rate it was."""
+    ends = run(make(rates), f, np.zeros(f.dim), T, every=T)[-1]
+    k = np.nanargmin(f(ends))
+    return ends[k], k
 
-natural, balanced = words_race(False), words_race(True)
-excess = {kind: np.array([[f(x) - f.floor for x in xs] for f, *xs in rows])
-          for kind, rows in (("natural", natural), ("balanced", balanced))}
+reached = {(level, m): [best_end(f, *methods[m]) for f in fs] for level, fs in texts.items() for m in methods if m != "sign" or not level}
+excess = {key: np.array([f(x) - f.floor for f, (x, _) in zip(texts[key[0]], found)]) for key, found in reached.items()}
 
 # %% slideshow={"slide_type": "subslide"}
-fig, (left, right) = theme.figure(9, 3.5, 1, 2, width_ratios=(1.25, 1))
-f, gd, adam_x, _ = natural[0]
-frequency = f.P.sum(0)
-order = np.argsort(-frequency)
-groups = [order[i:j] for i, j in zip((0, 4, 16, 64, 160), (4, 16, 64, 160, 256))]
+fig, (left, right) = theme.figure(9, 3.5, 1, 2, width_ratios=(1.15, 1))
+f = texts[""][0]
+order = np.argsort(-f.P.sum(0))
+groups = [order[i:j] for i, j in zip((0, 4, 16, 40, 80), (4, 16, 40, 80, W))]
 best_possible = f.losses(np.log(np.maximum(f.P, 1e-12)).ravel())
 above = lambda x: np.array([(f.losses(x) - best_possible)[g].sum() for g in groups])     # per group of words
-remains = {name: above(x) / above(np.zeros(f.dim)) for name, x in (("SGD", gd), ("Adam", adam_x))}
-for name, share in remains.items():
-    left.plot(range(5), np.maximum(share, 1e-3), "-o", color=theme.color(name), label=name)
+remains = {m: above(reached["", m][0][0]) / above(np.zeros(f.dim)) for m in ("SGD", "Adam")}
+names = {"SGD": "gradient descent", "Adam": "Adam"}
+for m, share in remains.items():
+    left.plot(range(5), np.maximum(share, 1e-5), "-o", color=theme.color(m), label=names[m])
 left.axhline(1, color=theme.MUTED, ls=":", lw=1)
-left.set(xticks=range(5), ylabel="share of the excess loss left", title="who is left behind?", yscale="log")
-left.set_xticklabels(["4 most\ncommon", "next 12", "next 48", "next 96", "96 rarest"])
+left.set(xticks=range(5), ylabel="share of the excess loss left", title="which answers are left behind?", yscale="log")
+left.set_xticklabels(["4 most\ncommon", "next 12", "next 24", "next 40", f"{W - 80} rarest"])
 left.legend(loc="center left")
-for i, e in enumerate(excess.values()):
-    for j, name in enumerate(("SGD", "Adam")):
-        right.bar(i + 0.38 * (j - 0.5), e[:, j].mean(), 0.34, color=theme.color(name))
-        right.plot([i + 0.38 * (j - 0.5)] * 3, e[:, j], "o", color=theme.INK, ms=4)
-right.set(yscale="log", xticks=(0, 1), title="excess loss, 3 texts (dots)")
-right.set_xticklabels(["words as they are", "equally frequent"])
-show(fig, alt="Gradient descent has learnt common words and nothing of rare ones; with equally frequent words its excess loss falls by several times.")
+for m in names:
+    for i, level in enumerate(texts):
+        right.plot(i + np.array([-0.12, 0, 0.12]), excess[level, m], "o", color=theme.color(m), ms=6, label=names[m] if i == 0 else None)
+right.set(yscale="log", xticks=range(4), title="excess loss, three texts")
+right.set_xticklabels(["as they\nare", "answers\nlevelled", "questions\nlevelled", "both"])
+right.legend(loc="center left")
+show(fig, alt="Gradient descent has learnt common answers and little of rare ones; levelling the words to guess lowers its excess loss, levelling the words "
+              "to guess from lowers it more, both together no further; Adam stays far below.")
 
 # %% slideshow={"slide_type": "skip"}
-e, b = excess["natural"], excess["balanced"]
-claim(f"above the floor after {T} steps: gradient descent {e[:, 0].round(2)}, Adam {e[:, 1].round(4)}, sign {e[:, 2].round(3)}",
-      (e[:, 0] > 10 * e[:, 1]).all() and (e[:, 0] > 5 * e[:, 2]).all())
-claim(f"of the four most common words gradient descent has {remains['SGD'][0]:.0%} left to learn, of the 96 rarest {remains['SGD'][-1]:.0%}; Adam at most {remains['Adam'].max():.1%}",
-      remains["SGD"][-1] > 3 * remains["SGD"][0] and remains["Adam"].max() < 0.1)
-claim(f"make the words equally frequent, and gradient descent's excess falls to {b[:, 0].round(2)}; Adam's is {b[:, 1].round(4)}", (b[:, 0] < 0.6 * e[:, 0]).all())
+gd, adam_left = (np.stack([excess[level, m] for level in texts]) for m in ("SGD", "Adam"))        # (levels, texts)
+claim(f"above the floor after {T} steps: gradient descent {gd[0].round(2)}, Adam {adam_left[0].max():.0e}, sign "
+      f"{excess['', 'sign'].round(4)}",
+      (gd[0] > 100 * adam_left[0]).all() and (gd[0] > 10 * excess["", "sign"]).all())
+inside = [0 < k < len(methods[m][1]) - 1 for (_, m), found in reached.items() for _, k in found]
+claim(f"every best rate lies inside its grid, {len(inside)} times", all(inside))
+claim(f"of the {len(groups[0])} most common answers gradient descent has {remains['SGD'][0]:.0%} left to learn, "
+      f"of the {len(groups[-1])} rarest "
+      f"{remains['SGD'][-1]:.0%}; Adam at most {remains['Adam'].max():.2%}", remains["SGD"][-1] > 3 * remains["SGD"][0] and remains["Adam"].max() < 0.01)
+claim(f"gradient descent's excess falls to {gd[1].round(3)} if the answers are levelled, to {gd[2].round(3)} if "
+      f"the questions are",
+      (gd[1] < 0.75 * gd[0]).all() and (gd[2] < 0.6 * gd[1]).all())
+claim(f"with both it is {gd[3].round(3)}: no better than with the questions alone, and more than "
+      f"{(gd[3] / adam_left[3]).min():.0f} times Adam's",
+      (gd[3] > 0.8 * gd[2]).all() and (gd[3] > 20 * adam_left[3]).all())
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# The gradient of a rare word's logit is as small as the word is rare. A method that normalises each coordinate does not care; gradient
-# descent gives it a small step for ever. About the rarest words it even knows less than at the start.
-# Make the words equally frequent and gradient descent's excess falls several times, Adam's hardly: **the tail is a main cause**
-# (Kunstner et al. 2024). It is not all of it here: Adam stays far ahead.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### The same in a transformer
+# The score of the pair (last, next) is pulled up by the pair's share of the text: as weakly as the pair is rare. A method that normalises each coordinate
+# does not care. Gradient descent has one rate, and the most frequent questions forbid a larger one.
 #
-# One attention block, 512 words, gradients clipped for both. Gradient descent gets momentum and two rates; Adam gets one.
+# **The tails are a main cause**, and there are two. Rare *classes* have been blamed (Kunstner et al. 2024). In this model each class is guessed from one-hot inputs with a
+# tail of their own, and that is AdaGrad's old story: a row learns only when its word occurs (for bigrams: Kunstner & Bach 2025). Nor is it all of it: with both
+# tails levelled Adam stays far ahead.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### And in a transformer
+#
+# One attention block (chapter 7 has its parts), gradients clipped for both methods (chapter 6), momentum for gradient descent (chapter 4). Each is tuned three
+# times with three fresh rates, on half of the text that was held out, and reported on the other half.
 
 # %% slideshow={"slide_type": "-"}
 ids = language.encode(tokens, 512)
-before, after = language.sentences(ids, 12)
+before, after = language.sentences(ids, 8)
 end = len(before) * 9 // 10
-held_out = np.arange(end + 12, len(before), 40)        # the last tenth: shares no word with training
+held_out = np.arange(end + 8, len(before), 40)        # the last tenth: shares no word with training
 
-def train(rule, seed, steps=120):
-    """The held-out loss of a tiny transformer trained on batches of 16 sentences."""
-    f = NetworkOracle(TinyTransformer(512, seed=seed), cross_entropy, before, after)
-    x = race.final(rule, Clipped(MiniBatch(f.subset(np.arange(end)), 16, seed), max_norm=1.0), f.start, steps)
-    return float(f.subset(held_out)(x))
+def trains(make, low, high, steps=120):
+    """A tiny transformer trained on batches of 16 sentences: its loss on both halves of the held-out text."""
+    def train(seed, lr):
+        f = NetworkOracle(TinyTransformer(512, length=8, seed=seed), cross_entropy, before, after)
+        x = race.final(make(lr), Clipped(MiniBatch(f.subset(np.arange(end)), 16, seed), max_norm=1.0), f.start, steps)
+        return race.Outcome(*(float(f.subset(half)(x)) for half in np.array_split(held_out, 2)))
+    return race.Method(train, {"lr": race.Range(low, high, log=True)})
 
-entries = {"Momentum, η = 0.1": SGD(0.1, momentum=0.9), "Momentum, η = 0.3": SGD(0.3, momentum=0.9),
-           "Adam, η = 0.01": Adam(0.01)}
-held = {name: [train(rule, seed) for seed in range(3)] for name, rule in entries.items()}
-for name, losses in held.items():
-    print(f"{name:20} {np.round(losses, 2)}")
+attention = race.compare({"Momentum": trains(lambda lr: SGD(lr, momentum=0.9), 0.03, 1), "Adam": trains(Adam, 0.002, 0.06)}, draws=3, trials=3)
+print(attention)
 
 # %% slideshow={"slide_type": "skip"}
-gap = np.minimum(*[held[f"Momentum, η = {η}"] for η in (0.1, 0.3)]) - held["Adam, η = 0.01"]
-claim(f"Adam's held-out loss is lower by {gap.round(2)}, three seeds", (gap > 0.05).all())
+lead = attention.values("Momentum") - attention.values("Adam")
+claim(f"Adam's held-out loss is lower by {lead.min():.2f} to {lead.max():.2f} in {len(lead)} draws",
+      lead.min() > 0)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Adam is ahead here too. Whether it is for the same reason this does not show: nothing was levelled.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where it stops helping: rotation
@@ -630,83 +724,105 @@ rotation.explorer()
 left_at = {m: rotation.by_angle(1000.0, m, (0.0, 45.0))[0] for m in ("SGD", "Momentum", "Adagrad", "Adam")}
 for m, (straight, turned) in left_at.items():
     print(f"{m:10} straight {straight:.1e}   at 45 degrees {turned:.1e}")
+mild = rotation.by_angle(10.0, "Adam", (0.0, 15.0))[0]
+claim(f"κ = 10, turned by 15 degrees: Adam leaves {mild[1]:.0e} instead of {mild[0]:.0e}",
+      mild[1] < 10 * mild[0])
 claim("gradient descent and momentum do not notice the angle",
       all(np.isclose(*left_at[m], rtol=1e-3) for m in ("SGD", "Momentum")))
-claim(f"Adam loses {np.log10(left_at['Adam'][1] / left_at['Adam'][0]):.0f} orders of magnitude, AdaGrad its whole advantage over gradient descent",
+claim(f"Adam loses {np.log10(left_at['Adam'][1] / left_at['Adam'][0]):.0f} orders of magnitude, AdaGrad its "
+      f"whole advantage over gradient descent",
       left_at["Adam"][1] > 1e3 * left_at["Adam"][0] and left_at["Adagrad"][1] > 0.3 * left_at["SGD"][1])
 claim("straight, Adam beats tuned momentum; turned by 45 degrees, tuned momentum beats Adam",
       left_at["Adam"][0] < left_at["Momentum"][0] and left_at["Momentum"][1] < left_at["Adam"][1] / 10)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# A gentle turn of a mild valley ($\kappa = 10$) costs Adam next to nothing: its momentum still works. The textbook picture needs a
-# steep valley. Chapter 5 has methods that no rotation can touch.
+# A gentle turn of a mild valley ($\kappa = 10$) costs Adam next to nothing. The textbook picture needs a steep valley. Chapter 5 has methods that no rotation can touch.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where it fails: a convex problem, and it heads for the worst point
 #
-# On $[-1, 1]$ the slope is $1010$ at every 101st step and $-10$ at the other hundred. The mean slope is $+10/101$: go to $-1$.
+# Reddi's problem: on $[-1, 1]$ the slope is $1010$ at every 101st step and $-10$ at the other hundred. The mean slope is $+10/101$: go to $-1$.
 # With $\beta_2 = 0.99$ Adam has forgotten most of the big gradient after 100 steps, and divides it down exactly when it comes.
 
 # %% slideshow={"slide_type": "-"}
 three, lr = np.array([[-0.5], [0.0], [0.5]]), lambda k: 0.5 / (k + 1) ** 0.5
 ends = {m: projected(Adam(lr, betas=(0.9, 0.99), amsgrad=m == "AMSGrad"), Reddi(), three, 6060)[..., 0] for m in ("Adam", "AMSGrad")}
-fig, ax = theme.figure(9, 3.2)
+fig, (ax, close) = theme.figure(9, 3.2, 1, 2, width_ratios=(1.6, 1))
 for m, xs in ends.items():
     for i in range(3):
-        plots.curve(ax, xs[::101, i], m if i == 1 else None, x=np.arange(0, 6061, 101), color=theme.color(m))
+        plots.curve(ax, xs[:, i], m if i == 1 else None, color=theme.color(m), lw=1)
+    plots.curve(close, xs[2020:2323, 1] - xs[2020, 1], m, x=np.arange(2020, 2323), color=theme.color(m))
 ax.axhline(-1, color=theme.GOOD, ls="--", lw=1.2)
 ax.axhline(1, color=theme.BAD, ls="--", lw=1.2)
 ax.text(60, -0.97, "best", color=theme.GOOD, va="bottom")
 ax.text(60, 0.97, "worst", color=theme.BAD, va="top")
 ax.set(xlabel="step", ylabel="x", ylim=(-1.08, 1.08), title="three starts")
+close.set(xlabel="step", title="three periods: x moved by")
 plots.label_ends(ax)
-show(fig, alt="From three starts Adam climbs towards the worst point, plus one, and AMSGrad towards the best, minus one.")
+plots.label_ends(close)
+show(fig, alt="From three starts Adam climbs towards the worst point, plus one, and AMSGrad towards the best, minus one; within each period both are thrown "
+              "back once and climb for a hundred steps, Adam by more than it lost.")
 
 # %% slideshow={"slide_type": "skip"}
-claim(f"after 6060 steps Adam is at {ends['Adam'][-1].round(2)}, AMSGrad at {ends['AMSGrad'][-1].round(2)}",
-      (ends["Adam"][-1] > 0.2).all() and (ends["AMSGrad"][-1] < -0.4).all())
+there = {m: xs[-1] for m, xs in ends.items()}
+claim(f"after {len(ends['Adam']) - 1} steps Adam is at {there['Adam'].round(2)}, AMSGrad at "
+      f"{there['AMSGrad'].round(2)}",
+      there["Adam"].min() > 0.2 and there["AMSGrad"].max() < -0.4)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# AMSGrad keeps the largest v, so the rare gradient counts in full. A longer memory cures Adam as well: exercise 5 looks for it.
-# In practice AMSGrad rarely helps: real gradients are seldom this adversarial.
+# AMSGrad keeps the largest v, so the rare gradient counts in full. A longer memory cures Adam as well: exercise 5 looks for it. The problem was
+# made for a given β₂; for a given problem, Adam with β₂ large enough converges (Défossez et al. 2022; Zhang et al. 2022).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Hyperparameter tuning for adaptive methods
 #
 # ### How sensitive is the rate?
 #
-# A network 64-32-10 on digits, 100 steps, four decades of rates, three seeds.
+# A network 64-16-10 on digits, 100 steps, four decades of rates, three seeds.
 
 # %% slideshow={"slide_type": "-"}
-held_images = NetworkOracle(mlp(64, 32, 10, dtype=torch.float32), cross_entropy, digits.x_test, digits.y_test)
+held_images = NetworkOracle(mlp(64, 16, 10, dtype=torch.float32), cross_entropy, digits.x_test, digits.y_test)
 
 def digits_problem(seed):
-    f = NetworkOracle(mlp(64, 32, 10, seed=seed, dtype=torch.float32), cross_entropy, digits.x_train, digits.y_train)
+    f = NetworkOracle(mlp(64, 16, 10, seed=seed, dtype=torch.float32), cross_entropy, digits.x_train, digits.y_train)
     return MiniBatch(f, 32, seed), f.start
 
-decades = race.Range(1e-3, 10, log=True)
+decades, level = race.Range(1e-3, 10, log=True), 0.5
 makers = {"SGD": SGD, "Momentum": lambda lr: SGD(lr, momentum=0.9), "Adagrad": Adagrad, "Adam": Adam}
 fig, ax = theme.figure(9, 3.4)
-width = {}
+width, own = {}, {}
 for m, make in makers.items():
     entry = race.Entry(make, {"lr": decades})
-    η = entry.settings(13)["lr"]
+    η = entry.settings(25)["lr"]
     table = race.scores(entry, {"lr": η}, digits_problem, held_images, 100, (0, 1, 2))
     plots.band(ax, table.T, m, x=η)
-    width[m] = np.log10(η[1] / η[0]) * (table.max(1) < 2 * table.mean(1).min()).sum()
+    fine = np.linspace(np.log10(η[0]), np.log10(η[-1]), 2000)
+    loss = np.exp([np.interp(fine, np.log10(η), column) for column in np.log(table).T])      # (seeds, rates)
+    width[m], own[m] = (np.mean(loss < line, 1) * np.ptp(fine) for line in (level, 2 * loss.min(1, keepdims=True)))
+plots.limit(ax, level, "one line for all", axis="y")
 ax.set(xscale="log", yscale="log", xlabel="learning rate η", ylabel="test loss after 100 steps")
 ax.legend(loc="lower left", ncols=4, bbox_to_anchor=(0, 1.0))
-show(fig, alt="Test loss against the learning rate over four decades: four valleys of similar width; gradient descent's lies at larger rates.")
+show(fig, alt="Test loss against the learning rate over four decades: four valleys; gradient descent's lies at larger rates and barely dips below the line.")
 
 # %% slideshow={"slide_type": "skip"}
-print("decades of rates within twice the best loss:", {m: round(float(w), 1) for m, w in width.items()})
-claim("the valleys have about the same width", max(width.values()) < 2 * min(width.values()))
+say = lambda widths: ", ".join(f"{m} {np.median(w):.1f}" for m, w in widths.items())
+print(f"decades of rates with a loss below {level}: {say(width)}; within twice the method's own best: {say(own)}")
+middle = {m: np.median(w) for m, w in width.items()}
+claim(f"below {level} Adam's valley is {middle['Adam'] / middle['SGD']:.1f} times as wide as gradient "
+      f"descent's; it spans {middle['Adam']:.1f} decades of four",
+      1.3 * middle["SGD"] < middle["Adam"] < 2)
+closer = np.median(own["SGD"]) / np.median(own["Adam"]) / (np.median(width["SGD"]) / np.median(width["Adam"]))
+claim(f"measured by its own best, gradient descent's valley is {closer:.1f} times wider against Adam's than by "
+      f"one line for all",
+      closer > 1.1)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# How wide a valley is depends on the line that you draw. With one line for all Adam's is wider than gradient descent's here, and still more than half of the four decades fail:
 # "Adam needs no tuning" is not what this shows. What Adam does bring is a valley that **stays where it is** when the loss is rescaled.
 #
-# <details><summary><b>Predict:</b> multiply the loss by 1000. How do the best rates of gradient descent and of Adam change?</summary>
-# Gradient descent's falls by 1000. Adam's stays: m and √v both grow by 1000.</details>
+# <details><summary><b>Predict:</b> multiply the loss by 1000. How do the best rates of gradient descent and of Adam change? And if you measure a parameter in other units?</summary>
+# The loss: gradient descent's falls by 1000, Adam's stays, for m and √v both grow by 1000. The units: the way to go changes, Adam's η does not; one rate
+# for all coordinates is a compromise again.</details>
 
 # %% slideshow={"slide_type": "skip"}
 class Scaled:
@@ -717,8 +833,19 @@ class Scaled:
 
 short = dict(f=MiniBatch(softmax, 64, 0), x0=np.zeros(softmax.dim), steps=50)
 moved = {rule.method: np.abs(run(rule, Scaled(short["f"]), short["x0"], 50)[-1] - run(rule, **short)[-1]).max() for rule in (SGD(0.1), Adam(0.01))}
-claim(f"same rate, loss x 1000: Adam's weights change by {moved['Adam']:.1e}, gradient descent's by {moved['SGD']:.0f}",
+claim(f"same rate, loss x 1000: Adam's weights change by {moved['Adam']:.1e}, gradient descent's by "
+      f"{moved['SGD']:.0f}",
       moved["Adam"] < 0.02 and moved["SGD"] > 10)
+units, rates = (1, 10, 100, 1000), np.geomspace(1e-3, 3, 100)
+starts = np.stack([np.linspace(1.2, 1.8, 9), np.linspace(1.9, 1.3, 9)], 1)
+lowest = {m: [Steep(c)(run(make(rates[:, None]), Steep(c), starts / [c, 1], 100, every=100)[-1]).max(1).min() for c in units]
+          for m, make in {"Adam": Adam, "Adagrad": Adagrad}.items()}
+claim(f"(c x)² + y⁴ from the same heights, c = {units}, worst of 9 starts at the best rate: Adam "
+      f"{', '.join(f'{l:.0e}' for l in lowest['Adam'])}",
+      lowest["Adam"][-1] > 50 * lowest["Adam"][0])
+claim(f"AdaGrad: {', '.join(f'{l:.0e}' for l in lowest['Adagrad'])}: its sum forgets nothing, so steps shrink "
+      f"to any scale",
+      max(lowest["Adagrad"]) < 2 * min(lowest["Adagrad"]))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two at a time
@@ -758,8 +885,10 @@ show(fig, alt="With momentum the rate that is needed falls as one minus beta; wi
 
 # %% slideshow={"slide_type": "skip"}
 ridge = needs["Momentum"] / (1 - β)
-claim(f"momentum: η/(1 − β) is constant within {np.ptp(ridge) / ridge.mean():.0%} while β goes from 0 to 0.95", np.ptp(ridge) < 0.25 * ridge.mean())
-claim(f"Adam: η itself is constant within {np.ptp(needs['Adam']) / needs['Adam'].mean():.0%}", np.ptp(needs["Adam"]) < 0.25 * needs["Adam"].mean())
+claim(f"momentum: η/(1 − β) is constant within {np.ptp(ridge) / ridge.mean():.0%} while β goes from 0 to 0.95",
+      np.ptp(ridge) < 0.25 * ridge.mean())
+claim(f"Adam: η itself is constant within {np.ptp(needs['Adam']) / needs['Adam'].mean():.0%}",
+      np.ptp(needs["Adam"]) < 0.25 * needs["Adam"].mean())
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Grid or random?
@@ -768,7 +897,7 @@ claim(f"Adam: η itself is constant within {np.ptp(needs['Adam']) / needs['Adam'
 # random search sees more of the other (Bergstra & Bengio 2012). Fair means: the same distribution, and a grid that is shifted at random too.
 #
 # <details><summary><b>Predict:</b> Adam on Rosenbrock, once searching (η, ε), once (η, β₁). Where does random search win?</summary>
-# With ε, which hardly matters here. With β₁, which does matter, the grid is as good or a little better.</details>
+# With ε, which hardly matters here. With β₁, which does matter, neither is better by much.</details>
 
 # %% slideshow={"slide_type": "-"}
 rosen, rng, N = landscapes.rosenbrock(), chance.rng(0), 200
@@ -790,15 +919,19 @@ show(fig, alt="Distribution of the best loss: random search is better when the s
 
 # %% slideshow={"slide_type": "skip"}
 wins = {symbol: (found[symbol, "random"][:, None] < found[symbol, "grid"]).mean() for symbol in second}
-claim(f"16 trials: random search beats the grid in {wins['ε']:.0%} of pairs when the second knob is ε, in {wins['β₁']:.0%} when it is β₁",
-      wins["ε"] > 0.6 > wins["β₁"])
+claim(f"16 trials: random search beats the grid in {wins['ε']:.0%} of pairs when the second knob is ε, in "
+      f"{wins['β₁']:.0%} when it is β₁",
+      wins["ε"] > max(0.6, wins["β₁"] + 0.1) and wins["β₁"] < 0.65)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### A fair race
 #
-# "Adam beats SGD" depends on how long each was tuned. So make the **budget** part of the question. For every method: draw settings at random;
-# then ask what you would have got with a budget of 1, 2, 4, ... trials of your own, tuning on one seed and
-# reporting on another. (Both on the same test digits, for all methods alike: for a report you would take a third set, chapter 1.) One function does it, for any method and problem.
+# "Adam beats SGD" depends on how long each was tuned. So make the **budget** part of the question. For every method: draw fresh settings at random, 16 for each
+# of sixteen searchers, and ask what you would have got after 1, 2, 4, ... trials, tuning with one seed and reporting with another.
+# (Both on the same test digits, for all methods alike: for a report you would take a third set, chapter 1.) Adam runs twice: with one knob, and with three.
+#
+# <details><summary><b>Predict:</b> you try one random setting of each. How often does Adam beat SGD? And after 16 trials each?</summary>
+# With one trial little more often than a coin would say. With sixteen nearly always. Adam's two more knobs change little.</details>
 
 # %% slideshow={"slide_type": "skip"}
 show(race.race)
@@ -808,36 +941,47 @@ wide, memory = race.Range(1e-4, 10, log=True), race.Range(0.01, 1, log=True)
 runners = {
     "SGD": race.Entry(SGD, {"lr": wide}),
     "Momentum": race.Entry(lambda lr, b: SGD(lr, momentum=1 - b), {"lr": wide, "b": memory}),
-    "Adagrad": race.Entry(Adagrad, {"lr": wide}),
-    "Adam": race.Entry(lambda lr, b1, b2: Adam(lr, betas=(1 - b1, 1 - b2)), {"lr": wide, "b1": memory, "b2": race.Range(1e-4, 0.1, log=True)}),
+    "Adam": race.Entry(Adam, {"lr": wide}),
+    "Adam, 3 knobs": race.Entry(lambda lr, b1, b2: Adam(lr, betas=(1 - b1, 1 - b2)),
+                                {"lr": wide, "b1": memory, "b2": race.Range(1e-4, 0.1, log=True)}),
 }
-result = race.race(runners, digits_problem, held_images, steps=100, trials=16, draws=12)
-budgets = (1, 2, 3, 4, 6, 8, 12, 16)
+result = race.race(runners, digits_problem, held_images, steps=100, trials=16, draws=16)
+budgets = (1, 2, 4, 8, 16)
 
 # %% slideshow={"slide_type": "subslide"}
-fig, ax = theme.figure(9, 3.6)
-for m, (low, middle, high) in result.curves(budgets).items():
-    plots.curve(ax, middle, m, x=budgets, marker="o")
-    ax.fill_between(budgets, low, high, color=theme.color(m), alpha=0.13, lw=0)
-ax.set(xscale="log", yscale="log", xlabel="tuning budget (trials)", ylabel="test loss", xticks=budgets, title="median, and the middle half of the luck")
-ax.set_xticklabels(budgets)
-ax.minorticks_off()
-ax.set_yticks([0.2, 0.3, 0.5, 1, 2], ["0.2", "0.3", "0.5", "1", "2"])
-plots.label_ends(ax)
-show(fig, alt="Test loss against the tuning budget for four methods: the bands are wide, and the curves cross.")
+fig, axes = theme.figure(9, 3.3, 1, len(runners), sharey=True)
+for ax, (m, (low, middle, high)) in zip(axes, result.curves(budgets).items()):
+    colour = theme.color(m.split(",")[0])
+    plots.curve(ax, middle, m, x=budgets, marker="o", color=colour)
+    ax.fill_between(budgets, low, high, color=colour, alpha=0.18, lw=0)
+    ax.set(xscale="log", yscale="log", xlabel="trials", xticks=budgets, title=m)
+    ax.set_xticklabels(budgets)
+    ax.minorticks_off()
+    ax.set_yticks([0.2, 0.3, 0.5, 1, 2], ["0.2", "0.3", "0.5", "1", "2"])
+axes[0].set_ylabel("test loss: median, middle half")
+show(fig, alt="Test loss against the tuning budget for four entries: with one trial the bands are wide and alike, with sixteen narrow and at different heights.")
 
 # %% slideshow={"slide_type": "skip"}
-for budget in (1, 2, 4, 16):
-    print(f"budget {budget:2}: {', '.join(result.ranking(budget))}")
-claim("the ranking changes with the budget", result.ranking(1) != result.ranking(16))
+after = {budget: result.after(budget) for budget in budgets}
+for budget, values in after.items():
+    print(f"{budget:2} trials: " + ", ".join(f"{m} {np.median(v):.2f}" for m, v in values.items()))
+beats = {budget: (v["Adam"][:, None] < v["SGD"]).mean() for budget, v in after.items()}
+claim(f"Adam beats SGD in {beats[1]:.0%} of all pairs of searchers with one trial each, in {beats[16]:.0%} with "
+      f"sixteen",
+      beats[1] < 0.75 < beats[16])
 luck = result.curves((1, 16))
-claim("for every method, an unlucky search of sixteen trials (the worst quarter begins at "
-      + ", ".join(f"{high[1]:.2f}" for _, _, high in luck.values()) + ") beats a lucky one of a single trial (the best quarter ends at "
-      + ", ".join(f"{low[0]:.2f}" for low, _, _ in luck.values()) + ")", all(high[1] < low[0] for low, _, high in luck.values()))
+claim("for every entry, an unlucky searcher with sixteen trials (the worst quarter begins at "
+      + ", ".join(f"{high[1]:.2f}" for _, _, high in luck.values()) + ") beats the usual one with one trial ("
+      + ", ".join(f"{middle[0]:.2f}" for _, middle, _ in luck.values()) + ")", all(1.5 * high[1] < middle[0] for _, middle, high in luck.values()))
+medians = {m: np.median(v) for m, v in after[16].items()}
+knobs, method = medians["Adam, 3 knobs"] / medians["Adam"], medians["SGD"] / medians["Adam"]
+claim(f"sixteen trials: SGD's loss is {method:.2f} times Adam's; Adam's with three knobs {knobs:.2f} times that "
+      f"with η alone",
+      max(knobs, 1 / knobs) < method)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# With one trial luck decides, with many the best settings do. A method with more knobs needs more trials to show what it can do.
-# Whenever you read "A beats B", ask: **after how many trials each?**
+# With one trial luck decides, with many the best settings do. Here η is the knob that counts: the choice of the method moves more than β₁ and β₂.
+# Whenever you read "A beats B", ask: **after how many trials each?** And: searched where? Choi et al. (2019) reverse rankings by changing the ranges.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where to start
@@ -848,7 +992,7 @@ claim("for every method, an unlucky search of sixteen trials (the worst quarter 
 # | β₁ | 0.9 | leave it |
 # | β₂ | 0.999; shorter (0.95-0.99) when gradients change fast | longer when rare gradients matter |
 # | ε | $10^{-8}$ | larger if tiny gradients are only noise |
-# | λ | AdamW, 0.01-0.1 | remember that it is multiplied by η |
+# | λ | AdamW, 0.01-0.1; 3 to 10 times more for Lion | remember that it is multiplied by η |
 #
 # Tune η first, and spend your budget there.
 
@@ -944,7 +1088,7 @@ check("03.first_adamw", first_adamw)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 5: rescue Adam (experiment)
 #
-# On Reddi's problem Adam with β₂ = 0.99 drifts the wrong way, as you saw. Choose β₂ (β₁ = 0.9, η = 0.5/√t, from x = 0) so that its mean over
+# On Reddi's problem (slopes 1010 and −10) Adam with β₂ = 0.99 drifts the wrong way, as you saw. Choose β₂ (β₁ = 0.9, η = 0.5/√t, from x = 0) so that its mean over
 # the last of 20 periods is below −0.5. No AMSGrad!
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -964,22 +1108,24 @@ check("03.rescue", my_beta2)
 #
 # | | divides by | good at | trouble |
 # |:--|:--|:--|:--|
-# | sign, Rprop | $\lvert g\rvert$ | full batches, any scale | bounces; noise |
+# | sign, Rprop | $\lvert g\rvert$ | full batches, any scale of the loss | bounces; noise |
 # | **AdaGrad** | $\sqrt{\sum g^2}$ | rare features | rates die |
 # | **RMSProp** | $\sqrt{\text{mean } g^2}$ | mini-batches | the start; tuning of α |
-# | **Adam** | the same, on a smoothed gradient | heavy tails, any scale of the loss | rotation; forgets rare gradients |
+# | **Adam** | the same, under a smoothed gradient | heavy tails, any scale of the loss | rotation; forgets rare gradients |
 # | AdamW | as Adam, decay outside | decay that means what it says | |
 #
-# - Adaptive methods rescale coordinates. They help when what is badly scaled are **coordinates**: other units, rare words.
+# - Adaptive methods rescale the gradient's **coordinates**. They help where these differ: rare words, as inputs or as answers. They do not know how far
+#   each coordinate must go.
 # - Bias correction prevents a burst. ε says where adapting stops.
 # - Turn the axes and the advantage goes; forget too fast and even convergence goes.
-# - A ranking without a tuning budget means nothing.
+# - A ranking means little without its tuning budget and its search space.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## References
 #
 # - M. Riedmiller, H. Braun. *A direct adaptive method for faster backpropagation learning: the RPROP algorithm.* IEEE International Conference on
 #   Neural Networks, 1993.
+# - H. B. McMahan, M. Streeter. *Adaptive bound optimization for online convex optimization.* COLT 2010.
 # - J. Duchi, E. Hazan, Y. Singer. *Adaptive subgradient methods for online learning and stochastic optimization.* JMLR 12, 2011.
 # - J. Bergstra, Y. Bengio. *Random search for hyper-parameter optimization.* JMLR 13, 2012.
 # - G. Hinton, N. Srivastava, K. Swersky. *Neural networks for machine learning*, lecture 6e. Coursera, 2012.
@@ -990,7 +1136,12 @@ check("03.rescue", my_beta2)
 # - S. J. Reddi, S. Kale, S. Kumar. *On the convergence of Adam and beyond.* ICLR 2018.
 # - N. Shazeer, M. Stern. *Adafactor: adaptive learning rates with sublinear memory cost.* ICML 2018.
 # - I. Loshchilov, F. Hutter. *Decoupled weight decay regularization.* ICLR 2019.
+# - R. Ward, X. Wu, L. Bottou. *AdaGrad stepsizes: sharp convergence over nonconvex landscapes.* ICML 2019.
+# - D. Choi et al. *On empirical comparisons of optimizers for deep learning.* arXiv:1910.05446, 2019.
 # - L. Liu et al. *On the variance of the adaptive learning rate and beyond.* ICLR 2020.
+# - A. Défossez, L. Bottou, F. Bach, N. Usunier. *A simple convergence proof of Adam and Adagrad.* TMLR 2022.
+# - Y. Zhang, C. Chen, N. Shi, R. Sun, Z.-Q. Luo. *Adam can converge without any modification on update rules.* NeurIPS 2022.
 # - X. Chen et al. *Symbolic discovery of optimization algorithms.* NeurIPS 2023. Lion.
 # - F. Kunstner, R. Yadav, A. Milligan, M. Schmidt, A. Bietti. *Heavy-tailed class imbalance and why Adam outperforms gradient descent on
 #   language models.* NeurIPS 2024.
+# - F. Kunstner, F. Bach. *Scaling laws for gradient descent and sign descent for linear bigram models under Zipf's law.* NeurIPS 2025.

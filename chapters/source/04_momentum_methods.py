@@ -38,16 +38,30 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from shared import chance, data, theory
+from shared import chance, data, race, theory
 from shared.course import check, claim, show
 from shared.descent import iterates, run
 from shared.explorers import damping, nesterov, trajectories
 from shared.figures import plots, theme
 from shared.models.mlp import mlp
-from shared.optimizers import EMA, QHM, SAM, SGD, Adam, AdamW, HeavyBall, Lion, Lookahead, Muon, NAdam, Nesterov
+from shared.optimizers import (
+    EMA,
+    QHM,
+    SAM,
+    SGD,
+    Adam,
+    AdamW,
+    HeavyBall,
+    Lion,
+    Lookahead,
+    Muon,
+    NAdam,
+    Nesterov,
+    Newton,
+)
 from shared.optimizers import ScheduleFreeAdamW as FreeAdamW
 from shared.optimizers import ScheduleFreeSGD as FreeSGD
-from shared.optimizers.matrix import orthogonalise
+from shared.optimizers.matrix import QUINTIC, orthogonalise
 from shared.optimizers.momentum import uniform
 from shared.optimizers.torch_rule import TorchRule
 from shared.problems import Counted, Logistic, MiniBatch, Noisy, Softmax, curvature, lessard, quadratic
@@ -104,7 +118,8 @@ claim(f"error after 100 steps, β = 0, 0.5, 0.8, 0.97: {ends[0]:.2g}, {ends[1]:.
 # ### A sum or a mean?
 #
 # Half of the world adds gradients up, $u \leftarrow \beta u + g$. The other half averages them,
-# $m \leftarrow \beta m + (1-\beta) g$. Multiply the first line by $1-\beta$ and you have the second: $m = (1-\beta)\,u$.
+# $m \leftarrow \beta m + (1-\beta) g$. Multiply the first line by $1-\beta$ and you have the second: $m = (1-\beta)\,u$, as long as β is constant.
+# The heavy ball's $v = -\eta u$ needs a constant η too: it keeps the old rate inside, $u$ does not.
 #
 # <details><summary><b>Predict:</b> you move from a sum with η = 0.1, β = 0.9 to a mean with β = 0.9. Which η gives the same path?</summary>
 #
@@ -114,7 +129,14 @@ claim(f"error after 100 steps, β = 0, 0.5, 0.8, 0.97: {ends[0]:.2g}, {ends[1]:.
 # %% slideshow={"slide_type": "-"}
 as_sum = run(SGD(0.01, momentum=0.9), valley, [-2.6, 1.0], 100)
 as_mean = run(QHM(0.01 / (1 - 0.9), momentum=0.9, nu=1.0), valley, [-2.6, 1.0], 100)
-claim(f"sum and mean walk the same path to {np.abs(as_sum - as_mean).max():.0e}", np.allclose(as_sum, as_mean, atol=1e-12))
+claim(f"sum and mean walk the same path to {np.abs(as_sum - as_mean).max():.0e}",
+      np.allclose(as_sum, as_mean, atol=1e-12))
+falls = lambda k: 0.01 if k < 20 else 0.001
+ball, outside = (run(rule(falls, momentum=0.9), valley, [-2.6, 1.0], 100) for rule in (HeavyBall, SGD))
+part = np.abs(ball - outside).max(1) / np.abs(ball).max(1)
+claim(f"heavy ball and torch's sum agree to {part[:21].max():.0e} until η falls tenfold, then part by up to "
+      f"{part.max():.0%}",
+      part[:21].max() < 1e-12 and part.max() > 0.1)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### One recurrence per direction
@@ -140,7 +162,8 @@ show(theory.momentum_matrix)
 M = theory.momentum_matrix(η, β, λ)
 powers = np.array([np.linalg.matrix_power(M, t) @ [1.0, 1.0] for t in range(31)])[:, 0]
 walked = run(HeavyBall(η, β), quadratic(kappa=λ), [0.0, 1.0], 30)[:, 1]
-claim(f"the matrix and the rule agree to {np.abs(powers - walked).max():.0e}", np.allclose(powers, walked, atol=1e-12))
+claim(f"the matrix and the rule agree to {np.abs(powers - walked).max():.0e}",
+      np.allclose(powers, walked, atol=1e-12))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Three regimes
@@ -229,7 +252,8 @@ plain = run(SGD(theory.best_lr(1, 1000)), hard, [1.0, 1.0], 8000)
 # %% slideshow={"slide_type": "-"}
 needed = steps_until(np.linalg.norm(tuned, axis=-1), 1e-6)
 needed_plain = steps_until(np.linalg.norm(plain, axis=-1), 1e-6)
-claim(f"κ = 1000, error 1e-6: {needed[0]} steps at β = {best:.3f}, {needed_plain} without momentum, {needed[1]} at β = 0.99",
+claim(f"κ = 1000, error 1e-6: {needed[0]} steps at β = {best:.3f}, {needed_plain} without momentum, {needed[1]} "
+      f"at β = 0.99",
       needed[0] * 10 < needed_plain and needed[0] * 5 < needed[1])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -265,7 +289,8 @@ nesterov.explorer()
 # z^2 - (1+\beta)(1-\eta\lambda)\, z + \beta\,(1 - \eta\lambda) = 0 .$$
 #
 # The product of the roots is now $\beta\,(1-\eta\lambda)$. **Steep directions ring less**: for $\eta = 1/L$ the steepest
-# one is gone after a step. The heavy ball's modulus was $\sqrt\beta$ in all of them.
+# one is gone after a step. The heavy ball's modulus was $\sqrt\beta$ in all that ring. In the flattest ones, left of the spike, both creep:
+# for $\eta = 1/L$ below $\lambda = (1-\sqrt\beta)^2 L$, here $0.0026\,L$.
 
 # %% slideshow={"slide_type": "subslide"}
 curvatures = np.linspace(0.002, 1, 400)
@@ -276,13 +301,22 @@ for name, flag in (("Momentum", False), ("Nesterov", True)):
 ax.set(xlabel="curvature λ, in units of L", ylabel="factor per step", xlim=(0, 1), ylim=(0, 1.02),
        title="η = 1/L, β = 0.9: how fast each direction shrinks")
 plots.label_ends(ax)
-show(fig, alt="The heavy ball shrinks every direction by the same factor, Nesterov's method the steep ones much faster.")
+show(fig, alt="Where they ring, the heavy ball shrinks every direction by the same factor, Nesterov's method the steep ones much faster; at the far left both "
+              "rise towards one.")
+
+# %% slideshow={"slide_type": "skip"}
+edge = (1 - 0.9**0.5) ** 2
+each = [theory.spectral_radius(1.0, 0.9, [λ]) for λ in curvatures[curvatures > edge]]
+claim(f"β = 0.9: modulus √β = {0.9**0.5:.4f} for every λ > {edge:.4f} L, to {np.ptp(each):.0e}; at a tenth of "
+      f"that {theory.spectral_radius(1.0, 0.9, [edge / 10]):.4f}",
+      np.allclose(each, 0.9**0.5) and theory.spectral_radius(1.0, 0.9, [edge / 10]) > 0.99)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The form in the libraries
 #
 # `torch.optim.SGD(nesterov=True)` never asks at a second point. It only sees the gradient where it stands.
-# The trick: **walk on the look-ahead points themselves.** Let $y_t = x_t + \beta v_t$. Then
+# The trick: **walk on the look-ahead points themselves** (Bengio, Boulanger-Lewandowski & Pascanu 2013). With constant η and β let
+# $y_t = x_t + \beta v_t$. Then
 #
 # $$y_{t+1} = x_{t+1} + \beta v_{t+1} = y_t - \eta g_t + \beta v_{t+1}, \qquad v_{t+1} = \beta v_t - \eta g_t,
 # \qquad g_t = \nabla f(y_t),$$
@@ -295,7 +329,8 @@ logistic = Logistic(cancer.x_train, np.where(cancer.y_train, 1.0, -1.0), l2=1e-2
 xs = run(Nesterov(0.1, 0.9), logistic, np.zeros(30), 100)
 ys = run(SGD(0.1, momentum=0.9, nesterov=True), logistic, np.zeros(30), 100)
 gap, joined = np.abs(ys - xs).max(), np.abs(xs[1:] + 0.9 * np.diff(xs, axis=0) - ys[1:]).max()
-claim(f"the two forms differ by {gap:.2g}; after the change of variables by {joined:.0e}", joined < 1e-12 < 1e-3 < gap)
+claim(f"the two forms differ by {gap:.2g}; after the change of variables by {joined:.0e}",
+      joined < 1e-12 < 1e-3 < gap)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Its rate, exactly
@@ -320,11 +355,14 @@ for κ in (10, 100, 1000):
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When you do not know κ
 #
-# Let β grow: $\beta_k = (k-1)/(k+2)$ after $k$ steps (0 at first). No condition number needed, and for every convex $f$ with
-# largest curvature $L$ (Beck & Teboulle 2009)
+# Let β grow: $\beta_k = (k-1)/(k+2)$ after $k$ steps (0 at first). No condition number enters, and for every convex $f$ with
+# largest curvature $L$ (Nesterov 1983, with another sequence; this one in Su, Boyd & Candès 2016)
 #
 # $$f(x_k) - f^* \le \frac{2 L \|x_0 - x^*\|^2}{(k+1)^2}
 # \qquad\text{instead of}\qquad \frac{L \|x_0 - x^*\|^2}{2k} \text{ for gradient descent.}$$
+#
+# The price: β grows past its best value, and the loss ripples. The cure is as simple as the disease: when the loss rises, start again with β = 0
+# (O'Donoghue & Candès 2015).
 
 # %% slideshow={"slide_type": "subslide"}
 many = quadratic(kappa=1e6, d=100)
@@ -342,39 +380,85 @@ show(fig, alt="Losses of gradient descent and of Nesterov's method with growing 
               "Nesterov's falls faster.")
 
 # %% slideshow={"slide_type": "-"}
-claim(f"both stay below their bounds; after 1000 steps Nesterov is {losses['SGD'][-1] / losses['Nesterov'][-1]:.0f} times lower",
+claim(f"both stay below their bounds; after 1000 steps Nesterov is "
+      f"{losses['SGD'][-1] / losses['Nesterov'][-1]:.0f} times lower",
       all((losses[m][1:] <= bounds[m]).all() for m in losses) and losses["Nesterov"][-1] * 10 < losses["SGD"][-1])
+
+# %% slideshow={"slide_type": "skip"}
+growing = lambda k: max(k - 1, 0) / (k + 2)
+
+def restarted(f, x, lr, steps):
+    """Nesterov's method with growing momentum that is forgotten whenever the loss rises."""
+    xs, v, k = [x], 0 * x, 0
+    for _ in range(steps):
+        y = x + growing(k) * v
+        new = y - lr * f.grad(y)
+        k = 0 if f(new) > f(x) else k + 1
+        x, v = new, new - x
+        xs.append(x)
+    return np.array(xs)
+
+mild, start, T = quadratic(kappa=100), np.ones(2), 400
+found = {"growing β": run(Nesterov(1 / 100, growing), mild, start, T), "known κ": run(Nesterov(*theory.nesterov_setting(1, 100)[:2]), mild, start, T),
+         "restarted": restarted(mild, start, 1 / 100, T), "gradient descent": run(SGD(1 / 100), mild, start, T)}
+found = {name: mild(xs) for name, xs in found.items()}
+rises = {name: (np.diff(loss) > 0).mean() for name, loss in found.items()}
+claim(f"κ = 100, loss after {T} steps: " + ", ".join(f"{name} {loss[-1]:.0e}" for name, loss in found.items()),
+      found["restarted"][-1] * 1e9 < found["growing β"][-1] and found["known κ"][-1] * 1e9 < found["growing β"][-1] < found["gradient descent"][-1] / 10)
+claim(f"with growing β the loss rises in {rises['growing β']:.0%} of the steps, restarted in "
+      f"{rises['restarted']:.0%}",
+      rises["growing β"] > 0.25 > 2 * rises["restarted"])
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Advantages and limitations
 #
 # ### An advantage, on real data
 #
-# Logistic regression on tumours, malignant or benign: full gradient, the safe rate $1/L$, three splits of the data.
-# How many steps until 99.99 % of the excess loss is gone?
+# Logistic regression on tumours, malignant or benign: full gradient, three splits of the data.
+# How many steps until the excess loss is a millionth of what it was? Once with the safe rate $1/L$ for all β, once with the best rate for each.
+#
+# <details><summary><b>Predict:</b> momentum needs several times fewer steps at the rate 1/L. How much of that is left when every β gets its best rate?</summary>
+#
+# A factor of two to four, and with a smaller β. Where the data are fitted, curvature is far below L, and plain descent may use a rate many times
+# larger. At one fixed rate β = 0.9 got that for free: it multiplies the rate by ten.
+# </details>
 
 # %% slideshow={"slide_type": "skip"}
-betas, counts = np.array([0.0, 0.5, 0.8, 0.9, 0.95, 0.99]), []
+betas, larger, limit, counts = np.array([0.0, 0.5, 0.8, 0.9, 0.95, 0.99]), 2.0 ** np.arange(-2, 8), 2000, []
 for seed in range(3):
     split = data.breast_cancer(seed)
-    f = Logistic(split.x_train, np.where(split.y_train, 1.0, -1.0), l2=1e-2)
-    lr = 1 / np.linalg.eigvalsh(f.hess(np.zeros(30)))[-1]  # the logistic loss curves most at zero
-    lowest = f(run(Nesterov(lr, 0.9), f, np.zeros(30), 1500)[-1])
-    excess = np.stack([f(run(rule(lr, betas), f, np.zeros(30), 1000)) - lowest for rule in (HeavyBall, Nesterov)])
-    counts.append([steps_until(e, 1e-4 * e[0]) for e in excess])
-counts = np.array(counts)  # (seeds, methods, betas)
+    f = Logistic(split.x_train, np.where(split.y_train, 1.0, -1.0), l2=1e-3)
+    lr = larger[:, None] / np.linalg.eigvalsh(f.hess(np.zeros(30)))[-1]  # the logistic loss curves most at zero
+    lowest = run(Newton(), f, np.zeros(30), 20)[-1]
+    xs = run(HeavyBall(lr, np.broadcast_to(betas, (len(larger), 6))), f, np.zeros(30), limit, every=5)
+    excess = np.nan_to_num(f(xs) - f(lowest), nan=np.inf)
+    counts.append(np.minimum(5 * steps_until(excess, 1e-6 * excess[0]), limit))
+counts = np.array(counts)  # (seeds, rates, betas)
 
 # %% slideshow={"slide_type": "-"}
+safe, best = counts[:, larger == 1.0][:, 0], counts.min(1)
 fig, ax = theme.figure(9, 3.2)
-for i, name in enumerate(("Momentum", "Nesterov")):
-    plots.band(ax, counts[:, i], name, x=np.arange(6), marker="o")
-ax.set(xticks=range(6), xticklabels=betas, xlabel="momentum β", ylabel="steps", yscale="log", title="breast cancer, η = 1/L")
+plots.band(ax, safe, "rate 1/L", x=1 - betas, color=theme.MUTED, marker="o")
+plots.band(ax, best, "best rate", x=1 - betas, color=theme.color("Momentum"), marker="o")
+ax.set(xscale="log", xlabel="momentum β", ylabel="steps", yscale="log", title="breast cancer: steps to a millionth")
+ax.set_xticks(1 - betas, betas)
+ax.minorticks_off()
+ax.invert_xaxis()
 plots.label_ends(ax)
-show(fig, alt="Steps needed against momentum: a valley between 0.8 and 0.95, both ends several times slower.")
-gain = counts[:, 0, 0] / counts[:, 0, 3]
-claim(f"β = 0.9 needs {gain.min():.1f} to {gain.max():.1f} times fewer steps than β = 0; "
-      f"β = 0.99 is {np.min(counts[:, 0, 5] / counts[:, 0, 3]):.0f} times slower again or worse",
-      gain.min() > 3 and (counts[:, 0, 5] > 4 * counts[:, 0, 3]).all())
+show(fig, alt="Steps needed against momentum: at the rate 1/L a valley between 0.9 and 0.99; at the best rate for each momentum a shallower one, near 0.8.")
+kept = counts.argmin(1)
+gain, at = best[:, 0] / best.min(1), betas[best.argmin(1)]
+claim(f"at 1/L: {np.median(safe[:, 0]):.0f} steps or more without momentum, {np.median(safe[:, 3]):.0f} with β "
+      f"= 0.9",
+      (safe[:, 0] > 1.7 * safe[:, 3]).all())
+claim(f"each at its best rate: {np.median(best[:, 0]):.0f} without, {np.median(best.min(1)):.0f} with β = "
+      f"{np.median(at):g}: {gain.min():.1f} to {gain.max():.1f} times fewer",
+      (gain > 1.7).all() and (at < 0.95).all() and kept[:, :4].min() > 0 and kept[:, :4].max() < len(larger) - 1)
+claim(f"the best rate is {larger[kept[:, 0]].min():g}/L or more without momentum, "
+      f"{larger[kept[:, 3]].max():g}/L or less with β = 0.9",
+      larger[kept[:, 0]].min() >= 4 and (larger[kept[:, 3]] < larger[kept[:, 0]]).all())
+claim(f"β = 0.99 needs {np.min(best[:, 5] / best.min(1)):.0f} times more than the best or worse, at any rate",
+      (best[:, 5] > 4 * best.min(1)).all())
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### A limit: the heavy ball can go round for ever
@@ -385,28 +469,42 @@ claim(f"β = 0.9 needs {gain.min():.1f} to {gain.max():.1f} times fewer steps th
 # <details><summary><b>Predict:</b> does it converge?</summary>
 #
 # Not to the minimum. The theorem is about quadratics. Here the curvature jumps, and inertia arrives in step with the jumps.
+# The pair takes a rate of 2.8/L, which only inertia on a quadratic makes safe; plain descent would blow up at 2/L.
 # </details>
 
 # %% slideshow={"slide_type": "subslide"}
 f = lessard()
 lr, β, _ = theory.best_heavy_ball(1, 25)
 ball = run(HeavyBall(lr, β), f, f.start, 300)[:, 0]
-ahead = run(Nesterov(*theory.nesterov_setting(1, 25)[:2]), f, f.start, 300)[:, 0]
+careful = run(HeavyBall(1 / 25, β), f, f.start, 300)[:, 0]
 fig, (left, right) = theme.figure(9, 3.2, 1, 2)
 grid = np.linspace(-2.6, 3.5, 300)
 left.plot(grid, f(grid[:, None]), color=theme.MUTED)
 left.plot(ball[-4:], f(ball[-4:, None]), "o-", color=theme.color("Momentum"))
 left.set(xlabel="x", ylabel="f(x)", title="the last steps of the heavy ball")
-plots.curve(right, ball[:40], "heavy ball", color=theme.color("Momentum"))
-plots.curve(right, ahead[:40], "Nesterov")
-right.set(xlabel="step", ylabel="x")
+plots.curve(right, ball[:40], f"η = {lr * 25:.1f}/L", color=theme.color("Momentum"))
+plots.curve(right, careful[:40], "η = 1/L", color=theme.color("Momentum"), ls="--")
+right.set(xlabel="step", ylabel="x", title="the heavy ball, same β")
 plots.label_ends(right)
-show(fig, alt="The heavy ball jumps for ever between three points of a convex function; Nesterov's method converges to zero.")
+show(fig, alt="With its best pair for quadratics the heavy ball jumps for ever between three points of a convex function; at a smaller rate it converges to zero.")
 
 # %% slideshow={"slide_type": "-"}
 cycle = np.sort(ball[-3:])
-claim(f"the heavy ball cycles through {cycle[0]:.4f}, {cycle[1]:.4f}, {cycle[2]:.4f}; Nesterov ends at {abs(ahead[-1]):.0e}",
-      np.allclose(ball[-3:], ball[-6:-3], atol=1e-9) and np.ptp(cycle) > 1 and abs(ahead[-1]) < 1e-9)
+claim(f"the heavy ball cycles through {cycle[0]:.4f}, {cycle[1]:.4f}, {cycle[2]:.4f}; with the same β and η = "
+      f"1/L it ends at {abs(careful[-1]):.0e}",
+      np.allclose(ball[-3:], ball[-6:-3], atol=1e-9) and np.ptp(cycle) > 1 and abs(careful[-1]) < 1e-9)
+starts = np.linspace(-4, 4, 801)[:, None]
+away = {name: (np.abs(run(rule, f, starts, 400)[-1]) > 0.1).mean() for name, rule in {
+    "heavy ball": HeavyBall(lr, β), "heavy ball, η = 1/L": HeavyBall(1 / 25, β), "plain, η = ½/L": SGD(0.5 / 25),
+    "Nesterov, η = ½/L": Nesterov(0.5 / 25, theory.nesterov_setting(1, 25)[1])}.items()}
+claim(f"of {len(starts)} starts in [−4, 4] never near 0: "
+      f"" + ", ".join(f"{name} {share:.0%}" for name, share in away.items()),
+      away.pop("heavy ball") > 0.05 and max(away.values()) == 0)
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# The cycle is no accident of this function: whichever pair (η, β) makes the heavy ball fast on quadratics, some smooth, strongly convex function lets it
+# cycle (Goujaud, Taylor & Dieuleveut 2023). Nesterov's method has a proof for all of them. At η = 1/L it would be no witness here: near 0 the curvature is L,
+# and plain descent and Nesterov both land on 0 in one step; hence half that rate.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### A limit: noise
@@ -417,7 +515,7 @@ claim(f"the heavy ball cycles through {cycle[0]:.4f}, {cycle[1]:.4f}, {cycle[2]:
 # $$\operatorname{Var} x = \frac{\eta\, c}{\lambda}\;\frac{1+\beta}{(1-\beta)\,\big(2(1+\beta) - \eta\lambda\big)}
 # \;\approx\; \frac{\eta}{1-\beta}\cdot\frac{c}{2\lambda} .$$
 #
-# Momentum multiplies the floor by $1/(1-\beta)$, just as it multiplies the rate. **It averages nothing away.**
+# For a small η momentum multiplies the floor by $1/(1-\beta)$, just as it multiplies the rate. **It averages nothing away.**
 
 # %% slideshow={"slide_type": "skip"}
 bowl, η = quadratic(kappa=10), 2e-3
@@ -437,7 +535,8 @@ ax.set(xticks=range(4), xticklabels=β, yscale="log", xlabel="momentum β", ylab
 plots.label_ends(ax)
 show(fig, alt="The noise floor grows a hundredfold with momentum at a fixed rate and is flat at a fixed effective rate.")
 ratio = floors / floors[:, :1]
-claim(f"same η: the floor grows {ratio[0, 1].mean():.1f}, {ratio[0, 2].mean():.0f} and {ratio[0, 3].mean():.0f} times; "
+claim(f"same η: the floor grows {ratio[0, 1].mean():.1f}, {ratio[0, 2].mean():.0f} and {ratio[0, 3].mean():.0f} "
+      f"times; "
       f"same η/(1 - β): by at most {np.abs(ratio[1] - 1).max():.0%} either way",
       (ratio[0, 3] > 50).all() and (np.abs(ratio[1] - 1) < 0.4).all() and np.allclose(floors, predicted[..., None], rtol=0.3))
 
@@ -471,12 +570,14 @@ for B, (rates, limit, every) in plan.items():
     plain, inert = np.sum([steps_needed(o, rates, 0.15, limit, every) for o in oracles], axis=0)
     speedup[B] = plain / inert
 print("steps without / with momentum: " + ", ".join(f"B = {B}: {s:.2f}" for B, s in speedup.items()))
-claim(f"momentum is worth nothing at B = 1 ({speedup[1]:.2f}) and something with the full batch ({speedup[softmax.n]:.2f})",
+claim(f"momentum is worth nothing at B = 1 ({speedup[1]:.2f}) and something with the full batch "
+      f"({speedup[softmax.n]:.2f})",
       0.7 < speedup[1] < 1.35 and speedup[softmax.n] > 1.35 and speedup[256] > 1.2)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # The grid of rates is expressed as the effective rate η/(1 - β), so both methods search the same range. Ask: why do people use
-# β = 0.9 with small batches all the same? Because it does not hurt at the right rate, and large batches come.
+# β = 0.9 with small batches all the same? Because it does not hurt at the right rate, and large batches come (Kidambi et al. 2018;
+# Shallue et al. 2019).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Variants and improvements
@@ -488,8 +589,21 @@ claim(f"momentum is worth nothing at B = 1 ({speedup[1]:.2f}) and something with
 # | Lookahead | any rule, pulled back every k steps | one vector |
 # | EMA, SWA | any rule, reported at its mean | one vector |
 # | schedule-free | gradients taken near the mean | one vector |
-# | SAM | any rule, with the worst neighbour's gradient | a second gradient |
-# | Muon | momentum with all singular values made equal | matrix products |
+# | SAM | any rule, with a bad neighbour's gradient | a second gradient |
+# | Muon | momentum with singular values made nearly equal | one vector, matrix products |
+
+# %% slideshow={"slide_type": "skip"}
+def vectors(state, d):
+    """How many vectors of d numbers a rule's state holds, its inner rule's included."""
+    return sum(vectors(part, d) if isinstance(part, tuple) else np.size(part) == d for part in state)
+
+inner, d = SGD(0.1), 30
+rules = {"QHM": QHM(0.1), "NAdam": NAdam(), "Lion": Lion(), "Lookahead": Lookahead(inner), "EMA": EMA(inner), "schedule-free": FreeSGD(0.1),
+         "SAM": SAM(inner), "Muon": Muon(0.1, shape=(5, 6))}
+state = lambda rule: rule.step(quadratic(d=d), np.ones(d), rule.State(), 1)[1]
+holds = {name: vectors(state(rule), d) - (vectors(state(inner), d) if hasattr(rule, "rule") else 0) for name, rule in rules.items()}
+claim(f"vectors kept beside x and the inner rule's own: {holds}",
+      holds == {name: {"NAdam": 2, "SAM": 0}.get(name, 1) for name in rules})
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Quasi-hyperbolic momentum
@@ -503,13 +617,15 @@ show(QHM)
 same = {0.0: SGD(0.05), 0.9: SGD(0.005, momentum=0.9, nesterov=True), 1.0: SGD(0.005, momentum=0.9)}
 gaps = [np.abs(run(QHM(0.05, 0.9, ν), logistic, np.zeros(30), 200) - run(rule, logistic, np.zeros(30), 200)).max()
         for ν, rule in same.items()]
-claim(f"QHM is SGD at ν = 0, Nesterov at ν = β, momentum at ν = 1: gaps {max(gaps):.0e} or less", max(gaps) < 1e-12)
+claim(f"QHM is SGD at ν = 0, Nesterov at ν = β, momentum at ν = 1: gaps {max(gaps):.0e} or less",
+      max(gaps) < 1e-12)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Averages instead of decay
 #
-# Jitter has mean zero. So do not shrink the steps: **report the mean of the path.**
-# EMA forgets slowly; SWA is the plain mean of the second half; schedule-free takes its gradients close to the mean.
+# On a quadratic, jitter has mean zero. So do not shrink the steps: **report the mean of the path.**
+# EMA forgets slowly; the tail mean weights the second half alike (SWA does so once an epoch); schedule-free takes its gradients close to the mean.
+# Elsewhere the loss is steeper on one side than on the other, and the mean is off: the less, the smaller the rate.
 
 # %% slideshow={"slide_type": "skip"}
 show(EMA)
@@ -521,29 +637,39 @@ show(Lookahead)
 show(FreeSGD)
 
 # %% slideshow={"slide_type": "-"}
-T, walk = 600, HeavyBall(0.2, 0.9)
-race = {
-    "last iterate": walk, "Lookahead": Lookahead(walk), "EMA": EMA(walk, 0.98), "SWA": EMA(walk, uniform(T // 2)),
-    "linear decay": HeavyBall(lambda k: 0.2 * (1 - k / T), 0.9), "schedule-free": FreeSGD(4.0, 0.9),
+T, η = 600, race.Range(0.02, 1, log=True)
+walk = lambda lr: HeavyBall(lr, 0.9)
+entries = {
+    "last iterate": walk, "Lookahead": lambda lr: Lookahead(walk(lr)), "EMA": lambda lr: EMA(walk(lr), 0.98),
+    "tail mean": lambda lr: EMA(walk(lr), uniform(T // 2)),
+    "linear decay": lambda lr: HeavyBall(lambda k: lr * (1 - k / T), 0.9 + 0 * lr), "schedule-free": lambda lr: FreeSGD(10 * lr, 0.9),
 }
-finals = {name: [float(softmax(run(rule, MiniBatch(softmax, 8, seed), np.zeros(softmax.dim), T, every=T)[-1]))
-                 for seed in range(3)] for name, rule in race.items()}
+problem = lambda seed: (MiniBatch(softmax, 8, seed), np.zeros(softmax.dim))
+means = race.compare(race.rules({name: race.Entry(make, {"lr": η}) for name, make in entries.items()}, problem, steps=T), trials=7)
+print(means)
 fig, ax = theme.figure(9, 2.9)
-for i, values in enumerate(finals.values()):
-    ax.plot(values, [i] * 3, "o", ms=8, color=theme.SEQUENCE[i], alpha=0.8)
-ax.set(yticks=range(len(finals)), yticklabels=list(finals), xlabel="loss on all digits after 600 batches of 8, three seeds")
+for i, name in enumerate(entries):
+    ax.plot(means.values(name), np.full(5, i), "o", ms=8, color=theme.SEQUENCE[i], alpha=0.8)
+ax.set(yticks=range(len(entries)), yticklabels=list(entries), xlabel=f"loss on all digits after {T} batches of 8, each at its best rate, five draws")
 ax.invert_yaxis()
-show(fig, alt="Final losses: the last iterate scatters, one seed far to the right; Lookahead is no lower; EMA, SWA, linear decay and schedule-free are.")
+show(fig, alt="Final losses at the best rate of each: the last iterate lies highest; EMA, tail mean, linear decay and schedule-free lie lower.")
 
 # %% slideshow={"slide_type": "-"}
-last = np.array(finals["last iterate"])
-claim("EMA, SWA and schedule-free end below the last iterate for every seed: "
-      + ", ".join(f"{name} {np.mean(finals[name]):.3f}" for name in ("EMA", "SWA", "schedule-free"))
-      + f" against {last.mean():.3f}", all((np.array(finals[n]) < last).all() for n in ("EMA", "SWA", "schedule-free")))
+ratios = {name: means.ratio(name, "last iterate") for name in ("EMA", "tail mean", "linear decay", "schedule-free")}
+claim("each at its best rate, of the last iterate's loss: "
+      "" + ", ".join(f"{name} {r.median:.2f} (at most {r.high:.2f})" for name, r in ratios.items()),
+      all(r.high < 1 and not r.flips and not r.edge for r in ratios.values()))
+valley_floor = run(Nesterov(2.0, 0.95), softmax, np.zeros(softmax.dim), 1500, every=1500)[-1]
+off = {}
+for lr in (2.0, 0.5):
+    path = run(EMA(SGD(lr), uniform(500)), MiniBatch(softmax, 8, 0), valley_floor, 4000, every=2000)
+    off[lr] = softmax(path[1:]) - softmax(valley_floor)
+claim(f"started at the minimum, the tail mean of the larger rate settles {off[2.0][0]:.4f} above it, and is "
+      f"{off[2.0][1]:.4f} above after twice the steps; of η = 0.5 {off[0.5][1]:.0e}",
+      off[2.0][1] > 0.7 * off[2.0][0] and off[2.0][1] > 10 * off[0.5][1])
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Lookahead wins nothing here: two of the three last iterates end lower. And this is no ranking among the averages: all but one walk at one rate chosen by hand, and schedule-free got the better of two
-# rates tried on the same seeds. `ScheduleFreeAdamW` does the same for AdamW.
+# This is no ranking among the averages. `ScheduleFreeAdamW` does the same for AdamW.
 
 # %% slideshow={"slide_type": "skip"}
 show(FreeAdamW)
@@ -557,18 +683,25 @@ show(FreeAdamW)
 show(Lion)
 
 # %% slideshow={"slide_type": "-"}
-moves = np.abs(np.diff(run(Lion(1e-3, weight_decay=0.0), logistic, np.ones(30), 50), axis=0))
 starts = chance.rng(0).standard_normal((20, 30))
-lowest = logistic(run(Nesterov(0.29, 0.9), logistic, np.zeros(30), 1500)[-1])     # 0.29: about 1/L; a long run gives the minimum
-took = [np.median((logistic(run(rule, logistic, starts, 250)) - lowest > 1e-2).sum(0)) for rule in (Adam(0.1), NAdam(0.1))]
-claim(f"every coordinate of every Lion step is η: {moves.min():.4f} to {moves.max():.4f}", np.allclose(moves, 1e-3))
-claim(f"Nesterov inside Adam is no free lunch: {took[0]:.0f} steps for Adam, {took[1]:.0f} for NAdam, median of 20 starts",
-      0.7 < took[1] / took[0] < 1.4)
+lowest = logistic(run(Newton(), logistic, np.zeros(30), 20)[-1])
+rates = np.geomspace(0.03, 1, 7)[:, None]
+took = {m: np.median((logistic(run(rule(rates + np.zeros((1, 20))), logistic, starts, 300)) - lowest > 1e-2).sum(0), -1)
+        for m, rule in {"Adam": Adam, "NAdam": NAdam}.items()}
+few = {m: steps.min() for m, steps in took.items()}
+claim(f"Nesterov inside Adam is no free lunch: {few['Adam']:.0f} steps for Adam, {few['NAdam']:.0f} for NAdam, "
+      f"each at its best of {len(rates)} rates, median of 20 starts",
+      0.6 < few["NAdam"] / few["Adam"] < 1.6 and all(0 < steps.argmin() < len(rates) - 1 for steps in took.values()))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Sharpness-aware minimisation
 #
-# A sharp minimum is one where the loss is much higher a small step away. SAM descends *that* loss.
+# A sharp minimum is one where the loss is much higher a small step away. SAM descends *that* loss, to first order.
+#
+# <details><summary><b>Predict:</b> digits with 40 % of the labels drawn at random. After 300 steps SAM is more accurate. More than plain momentum that stops in time?</summary>
+#
+# Far from it: both overfit, SAM more slowly. Stopped at its peak, plain momentum is well ahead of SAM's end, and level with SAM at *its* peak to within the noise.
+# </details>
 
 # %% slideshow={"slide_type": "-"}
 show(SAM)
@@ -583,34 +716,47 @@ def noisy_digits(seed, n=500, wrong=0.4):
     return NetworkOracle(net, cross_entropy, digits.x_train[:n], y)
 
 # %% slideshow={"slide_type": "subslide"}
-base, found = HeavyBall(0.1, 0.9), []
+def top_curvature(f, x):
+    """The largest eigenvalue of the Hessian, by Lanczos."""
+    return curvature.top_eigenvalues(lambda v: curvature.hvp(f, x, v), f.dim, 1, steps=40)[0][0]
+
+base, rows = HeavyBall(0.1, 0.9), []
 for seed in range(3):
     f = noisy_digits(seed)
-    for rule in (base, SAM(base, rho=0.3)):
-        x = run(rule, f, f.start, 300, every=300)[-1]
-        found.append((curvature.sharpness(f, x, tol=1e-2)[0], f.accuracy(x, digits.x_test, digits.y_test)))
-(sharp, flat), (plain, aware) = np.array(found).reshape(3, 2, 2).transpose(2, 1, 0)
+    plain, aware = (run(rule, f, f.start, 300, every=10) for rule in (base, SAM(base, rho=0.3)))
+    scores = [[f.accuracy(x, digits.x_test, digits.y_test) for x in xs] for xs in (plain, aware)]
+    same = plain[np.argmin([abs(f(x) - f(aware[-1])) for x in plain])]        # as low a training loss as SAM's
+    rows.append([(f.targets.numpy() != digits.y_train[:f.n]).mean(), top_curvature(f, same), top_curvature(f, aware[-1]), curvature.sharpness(f, aware[-1], tol=1e-4)[0],
+                 max(scores[0]), scores[0][-1], max(scores[1]), scores[1][-1]])
+wrong, sharp, flat, again, peak, end, peak_sam, end_sam = np.transpose(rows)
 counted = Counted(logistic)
 run(SAM(base), counted, np.zeros(30), 10)
-claim(f"largest curvature found: {sharp.mean():.1f} without SAM, {flat.mean():.1f} with", (flat < 0.75 * sharp).all())
-claim(f"test accuracy with 40 % wrong labels: {plain.mean():.3f} without, {aware.mean():.3f} with", aware.mean() > plain.mean() + 0.01)
+claim(f"largest curvature at equal training loss: {sharp.mean():.1f} without SAM, {flat.mean():.1f} with",
+      (flat < 0.75 * sharp).all())
+claim(f"two instruments, Lanczos and power iteration, agree to {np.abs(again / flat - 1).max():.0%}",
+      np.allclose(again, flat, rtol=0.05))
+claim(f"{wrong.mean():.0%} of the labels are wrong; test accuracy after 300 steps {end.mean():.3f} without, "
+      f"{end_sam.mean():.3f} with SAM",
+      end_sam.mean() > end.mean() and 0.25 < wrong.mean() < 0.45)
+claim(f"but plain momentum had {peak.mean():.3f} at its peak, SAM {peak_sam.mean():.3f}",
+      (peak > end_sam + 0.02).all() and abs(peak_sam.mean() - peak.mean()) < 0.03)
 claim(f"ten steps asked for {counted.calls['grad']} gradients", counted.calls["grad"] == 20)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# The radius ρ was the better of two, picked by looking at this very test set: the gain in accuracy is flattered. The flatter
-# place is not, for it was measured on the training loss.
+# So here SAM finds a **flatter** place. Its lead in accuracy at the end is late overfitting, not a better network. (Both peaks were picked by looking at the test digits.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Muon: momentum for matrices
 #
 # A layer's update is a matrix. Its singular values say how strongly each direction is learnt, and they differ by orders of
-# magnitude. Muon keeps the directions and makes the strengths equal, by matrix products only.
+# magnitude. Muon keeps the directions and makes the strengths nearly equal, by matrix products only.
 
 # %% slideshow={"slide_type": "skip"}
 show(orthogonalise)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Each step maps every singular value σ by the same odd polynomial $a\sigma + b\sigma^3 + c\sigma^5$. Look at a real update.
+# Each step maps every singular value σ by the same odd polynomial $a\sigma + b\sigma^3 + c\sigma^5$. It does not converge to 1: its slope at 0, $a = 3.4$, was
+# bought with accuracy, and five steps leave values between 0.7 and 1.2. Look at a real update.
 
 # %% slideshow={"slide_type": "subslide"}
 mnist = data.mnist()
@@ -634,57 +780,68 @@ show(fig, alt="The polynomial lifts small singular values to about one in five s
               "fall over orders of magnitude, after they are level until they vanish.")
 
 # %% slideshow={"slide_type": "-"}
+alone = before.copy()
+for _ in range(5):
+    alone = QUINTIC[0] * alone + QUINTIC[1] * alone**3 + QUINTIC[2] * alone**5
 large = before > 0.003
 lifted = after[large]
-claim(f"singular values from {before[large].min():.3f} to {before.max():.2f} before, {lifted.min():.2f} to {lifted.max():.2f} "
-      f"after ({large.sum()} of {len(after)} above 0.003)", 0.6 < lifted.min() and lifted.max() < 1.25)
+claim(f"singular values from {before[large].min():.3f} to {before.max():.2f} before, {lifted.min():.2f} to "
+      f"{lifted.max():.2f} "
+      f"after ({large.sum()} of {len(after)} above 0.003)", before.max() > 50 * before[large].min() and lifted.max() < 2.5 * lifted.min())
+claim("the matrix products did to each singular value what the polynomial does to a number",
+      np.allclose(np.sort(alone), np.sort(after), atol=1e-3))
 
 # %% slideshow={"slide_type": "skip"}
 show(Muon)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Muon against AdamW, twice
+# ### Muon against AdamW, three times
 #
-# A network 784-128-128-10 on MNIST, batches of 128, rates that fall linearly to zero. Muon takes the matrices, AdamW (at a constant 0.001) the biases.
+# A network 784-64-64-10 on MNIST, 100 batches of 128, rates that fall linearly to zero. Muon takes the matrices, AdamW (at a constant 0.001) the biases.
+# Each is tuned three times, with four fresh rates, **by its training loss**.
 #
-# <details><summary><b>Predict:</b> who has the lower loss after equally many steps? After equal time?</summary>
+# <details><summary><b>Predict:</b> who has the lower training loss after equally many steps? The lower test loss? And if AdamW gets twice the steps?</summary>
 #
-# After equally many steps Muon, by far. But its step costs more, and AdamW with 1.67 times the steps is lower again. The next cells measure it.
+# Training: Muon. Test: its lead is gone. And AdamW with twice the steps is lower again, while a step of Muon costs well over one of AdamW's.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
-def train(method, lr, steps, seed):
-    """Train on MNIST; the loss on the whole training set and the processor seconds of the fastest step."""
-    net, random = mlp(784, 128, 128, 10, seed=seed, dtype=torch.float32), chance.generator(seed)
-    falling, weights = lambda k: lr * (1 - k / steps), [p for p in net.parameters() if p.ndim == 2]
-    biases = {"params": [p for p in net.parameters() if p.ndim == 1], "rule": AdamW(1e-3)}
-    muon = Muon(falling, weight_decay=0.0)
-    optimizer = TorchRule([{"params": weights}, biases], muon) if method == "Muon" else TorchRule(net.parameters(), AdamW(falling))
-    seconds = []
-    for _ in range(steps):
-        rows, began = torch.randint(len(X), (128,), generator=random), process_time()
-        optimizer.zero_grad()
-        cross_entropy(net(X[rows]), y[rows]).backward()
-        optimizer.step()
-        seconds.append(process_time() - began)
-    with torch.no_grad():
-        return cross_entropy(net(X), y).item(), min(seconds)
+test_X, test_y = torch.tensor(mnist.x_test, dtype=torch.float32), torch.tensor(mnist.y_test)
+
+def trains(method, low, high, steps=100):
+    """Train on MNIST: tuned by the loss on the whole training set, reported by that on the test set; seconds per step."""
+    def train(seed, lr):
+        net, random = mlp(784, 64, 64, 10, seed=seed, dtype=torch.float32), chance.generator(seed)
+        falling, weights = lambda k: lr * (1 - k / steps), [p for p in net.parameters() if p.ndim == 2]
+        biases = {"params": [p for p in net.parameters() if p.ndim == 1], "rule": AdamW(1e-3)}
+        muon = Muon(falling, weight_decay=0.0)
+        optimizer = TorchRule([{"params": weights}, biases], muon) if method == "Muon" else TorchRule(net.parameters(), AdamW(falling))
+        seconds = []
+        for _ in range(steps):
+            rows, began = torch.randint(len(X), (128,), generator=random), process_time()
+            optimizer.zero_grad()
+            cross_entropy(net(X[rows]), y[rows]).backward()
+            optimizer.step()
+            seconds.append(process_time() - began)
+        with torch.no_grad():
+            return race.Outcome(cross_entropy(net(X), y).item(), cross_entropy(net(test_X), test_y).item(), steps, min(seconds))
+    return race.Method(train, {"lr": race.Range(low, high, log=True)})
 
 # %% slideshow={"slide_type": "subslide"}
-steps = 150
-muon, adamw = (np.array([train(m, lr, steps, seed) for seed in range(3)]) for m, lr in (("Muon", 0.05), ("AdamW", 0.01)))
-slower, more = muon[:, 1].min() / adamw[:, 1].min(), 250 / steps
-claim(f"after {steps} steps each: Muon {muon[:, 0].mean():.4f}, AdamW {adamw[:, 0].mean():.4f}, lower for every seed",
-      (muon[:, 0] < 0.7 * adamw[:, 0]).all())
-longer = np.array([train("AdamW", 0.01, 250, seed) for seed in range(3)])
-claim(f"with {more:.2f} times the steps AdamW is lower: {longer[:, 0].mean():.4f}, for every seed", (longer[:, 0] < muon[:, 0]).all())
-claim(f"and a step of Muon takes {slower:.1f} times as long as one of AdamW", slower > 1.3)
-print(f"so in equal time {'AdamW' if slower > more else 'Muon'} is ahead on this machine")
+duel = race.compare({"Muon": trains("Muon", 0.02, 0.3), "AdamW": trains("AdamW", 0.006, 0.06),
+                     "AdamW, 200 steps": trains("AdamW", 0.006, 0.06, steps=200)}, draws=3, trials=4)
+print(duel)
+training, test, step, longer = (duel.ratio("Muon", "AdamW", "tune"), duel.ratio("Muon", "AdamW"), duel.ratio("Muon", "AdamW", "seconds"),
+                                duel.ratio("AdamW, 200 steps", "Muon", "tune"))
+claim(f"training loss after equally many steps: Muon's is {training} of AdamW's", training.high < 1)
+claim(f"test loss of the same networks: {test}: the lead does not carry over",
+      test.median > max(0.8, 1.2 * training.median))
+claim(f"with twice the steps AdamW's training loss is {longer} of Muon's", longer.high < 1)
+claim(f"a step of Muon takes {step.median:.1f} times as long as one of AdamW", step.low > 1.2)
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Both are true. How fair was it? Each method got the better of two rates, tried with this decay on two of these seeds by training
-# loss: a small budget, the same for both. Where the last line says AdamW, matrix products cost more at this width than they save.
-# Large models on large hardware spend little of a step in the optimizer: there the first line counts.
+# So "Muon is better" is a statement about one budget, one metric, one machine. For large networks, where a step spends little of its time in the optimizer, these
+# measurements say nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
@@ -810,11 +967,11 @@ check("04.pair", pair)
 # | | what it reaches (first three: factor per step on a quadratic) | watch out |
 # | --- | --- | --- |
 # | gradient descent, best η | $(\kappa-1)/(\kappa+1)$ | zigzags |
-# | heavy ball, best pair | $(\sqrt\kappa-1)/(\sqrt\kappa+1)$ | cycles where curvature jumps; rings for β too large |
+# | heavy ball, best pair | $(\sqrt\kappa-1)/(\sqrt\kappa+1)$ | may cycle where curvature jumps; rings for β too large |
 # | Nesterov | $1 - 1/\sqrt\kappa$ at $\eta = 1/L$ | smaller largest rate |
 # | any momentum, noise | floor of the rate $\eta/(1-\beta)$ | no gain at batch size 1 |
-# | averages | lower floor at a large rate | report the mean, not the walk |
-# | Muon | fewer steps | more time per step |
+# | averages | lower floor at a large rate | report the mean, not the walk; off where the loss is no quadratic |
+# | Muon | lower training loss after equally many steps | more time per step; test loss |
 #
 # Change β, and you change the rate: hold $\eta/(1-\beta)$ fixed when you compare.
 
@@ -828,6 +985,12 @@ check("04.pair", pair)
 #   Optimization 30, 1992.
 # - A. Beck, M. Teboulle. *A fast iterative shrinkage-thresholding algorithm for linear inverse problems.* SIAM Journal on
 #   Imaging Sciences 2, 2009.
+# - Y. Bengio, N. Boulanger-Lewandowski, R. Pascanu. *Advances in optimizing recurrent networks.* ICASSP 2013.
+# - B. O'Donoghue, E. Candès. *Adaptive restart for accelerated gradient schemes.* Foundations of Computational Mathematics 15, 2015.
+# - W. Su, S. Boyd, E. Candès. *A differential equation for modeling Nesterov's accelerated gradient method.* JMLR 17, 2016.
+# - R. Kidambi, P. Netrapalli, P. Jain, S. Kakade. *On the insufficiency of existing momentum schemes for stochastic optimization.* ICLR 2018.
+# - C. Shallue et al. *Measuring the effects of data parallelism on neural network training.* JMLR 20, 2019.
+# - B. Goujaud, A. Taylor, A. Dieuleveut. *Provable non-accelerations of the heavy-ball method.* arXiv:2307.11291, 2023.
 # - I. Sutskever, J. Martens, G. Dahl, G. Hinton. *On the importance of initialization and momentum in deep learning.* ICML 2013.
 # - L. Lessard, B. Recht, A. Packard. *Analysis and design of optimization algorithms via integral quadratic constraints.* SIAM
 #   Journal on Optimization 26, 2016.

@@ -278,7 +278,8 @@ class RAdam(Rule):
         ρ > 5:  x ← x − η r m̂ √(1 − β₂ᵗ) / (√v + ε),   r² = (ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)
         else:   x ← x − η m̂
 
-    Symbols: η lr, (β₁, β₂) betas, ε eps, λ weight_decay. r is a warm-up. Equal to torch.optim.RAdam.
+    Symbols: η lr, (β₁, β₂) betas, ε eps, λ weight_decay. r is a warm-up. Equal to torch.optim.RAdam; in the
+    paper ρ > 4.
     """
 
     lr: float = hyper(1e-3, "η", slider=(1e-4, 1.0), log=True)

@@ -39,13 +39,13 @@ class HeavyBall(Rule):
 
 @dataclass(frozen=True, repr=False)
 class Nesterov(HeavyBall):
-    """The heavy ball that looks before it brakes: the gradient is taken where inertia leads (Nesterov 1983).
+    """The heavy ball that looks before it brakes (Nesterov 1983; in this form Sutskever et al. 2013).
 
         v ← β v − η ∇f(x + β v)                 v = 0 before the first step
         x ← x + v
 
-    Symbols: η lr, β momentum; β = (k − 1)/(k + 2) after k steps needs no condition number. torch's form,
-    SGD(nesterov=True), walks on the points y = x + β v at which this one asks for gradients (Sutskever et al. 2013).
+    Symbols: η lr, β momentum; β = (k − 1)/(k + 2) after k steps needs no condition number. torch's form, for constant
+    η and β, walks on the points y = x + β v at which this one asks for gradients (Bengio et al. 2013).
     """
 
     def step(self, f, x, s, t):

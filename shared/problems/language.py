@@ -51,11 +51,21 @@ class Bigram:
     P: np.ndarray
 
     @classmethod
-    def of(cls, ids, size, balanced=False):
-        """From a text in numbers. `balanced` weights the pairs so that all next words are equally frequent."""
-        P = np.zeros((size, size))
-        np.add.at(P, (ids[:-1], ids[1:]), 1.0)
-        P = P / np.maximum(P.sum(0), 1) if balanced else P
+    def of(cls, ids, size, level=""):
+        """From a text in numbers; pairs with a number of `size` or more are left out.
+
+        `level` weights the pairs so that all words are equally frequent as the "next", as the "last", or, as far as the
+        pairs allow, as "both" (Sinkhorn's iteration, which ends with the last words).
+        """
+        if level not in ("", "next", "last", "both"):
+            raise ValueError(f"level must be '', 'next', 'last' or 'both', got {level!r}")
+        P, pairs = np.zeros((size, size)), np.stack([ids[:-1], ids[1:]])
+        np.add.at(P, tuple(pairs[:, (pairs < size).all(0)]), 1.0)
+        for _ in range(100 if level == "both" else 1):
+            if level in ("next", "both"):
+                P = P / np.maximum(P.sum(0), np.finfo(float).tiny)
+            if level in ("last", "both"):
+                P = P / np.maximum(P.sum(1, keepdims=True), np.finfo(float).tiny)
         return cls(P / P.sum())
 
     @property
