@@ -92,6 +92,14 @@ def test_the_stack_is_a_stack_of_convolutions(shortcuts):
     torch.testing.assert_close(net(x), net.out(h.flatten(1)), rtol=0, atol=1e-12)
 
 
+def test_branches_start_at_scale_times_he():
+    he, own, none = (vision.ConvStack(4, shortcuts=True, scale=scale) for scale in (1.0, None, 0.0))
+    for net, scale in ((own, 0.5), (none, 0.0), (vision.ConvStack(4), 1.0)):
+        torch.testing.assert_close(net.first.weight, he.first.weight)
+        for mine, theirs in zip(net.layers, he.layers):
+            torch.testing.assert_close(mine.weight, scale * theirs.weight)
+
+
 @pytest.mark.parametrize("pooling", ["max", "average", "stride"])
 @pytest.mark.parametrize("side, depth", [(8, 3), (28, 2), (7, 2)])
 def test_every_way_of_halving_gives_ten_scores_and_the_same_weights(pooling, side, depth):

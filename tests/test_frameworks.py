@@ -1,5 +1,6 @@
 """One recipe through four libraries: conventions are the libraries', corrections correct, nothing else breaks."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -279,6 +280,22 @@ def test_state_per_parameter(optimizer, numbers):
     for name, library in LIBRARIES.items():
         if library.has(optimizer):
             assert costs.state(name, optimizer) == pytest.approx(numbers, abs=0.01), name
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Momentum", "Adam", "AMSGrad", "Adafactor", "Muon"])
+def test_state_is_what_stays_alive(optimizer):
+    """A second instrument: the elements of all tensors that are alive after a step and were not before."""
+    library = LIBRARIES["PyTorch"]
+    torch = library.require()
+    p = torch.nn.Parameter(torch.ones(256, 128))
+    p.grad = torch.ones(256, 128)
+    rule = library.constructor(optimizer)([p], **library.fixed.get(optimizer, {}))
+    alive = lambda: sum(x.numel() for x in gc.get_objects() if type(x) is torch.Tensor and x.numel() > 1)
+    gc.collect()
+    before = alive()
+    rule.step()
+    gc.collect()
+    assert (alive() - before) / p.numel() == pytest.approx(costs.state("PyTorch", optimizer), abs=1e-6)
 
 
 def test_adafactor_saves_memory_but_in_keras():

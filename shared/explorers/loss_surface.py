@@ -16,25 +16,26 @@ from shared.problems import MiniBatch
 from shared.problems.curvature import filter_normalised, surface
 from shared.problems.networks import NetworkOracle
 
-DEPTH, CHANNELS, STEPS, EXAMPLES = 16, 4, 50, 40
+DEPTH, CHANNELS, EXAMPLES = 16, 4, 40
 SIDE, SPAN, ROLL = 15, 1.0, 40  # cells a side, reach in units of the weights, steps of the ball
 NETS = {"plain": False, "shortcuts": True}
+TRAINING = {"plain": (2e-3, 300), "shortcuts": (1e-2, 60)}  # Adam's rate and steps to about the same accuracy
 COLOURS = {"plain": theme.BAD, "shortcuts": theme.GOOD}
 LOW, HIGH = 0.3, 1e4
 
 
 @lru_cache
-def oracle(net, seed=0):
-    """The training loss of a network as it starts, over its parameters."""
-    digits = data.digits()
-    return NetworkOracle(ConvStack(DEPTH, CHANNELS, NETS[net], seed), cross_entropy, digits.x_train, digits.y_train)
+def oracle(net, seed=0, scale=None):
+    """The training loss of a network as it starts, over its parameters; `scale` as ConvStack has it."""
+    model, digits = ConvStack(DEPTH, CHANNELS, NETS[net], seed, scale), data.digits()
+    return NetworkOracle(model, cross_entropy, digits.x_train, digits.y_train)
 
 
 @lru_cache
-def trained(net, seeds=(0,), steps=STEPS):
-    """Parameters (len(seeds), d) after some steps of Adam, all seeds in one batch."""
-    starts = np.stack([oracle(net, s).start for s in seeds])
-    return run(Adam(5e-3), MiniBatch(oracle(net), 32, seed=0), starts, steps, every=steps)[-1]
+def trained(net, seeds=(0, 1, 2), scale=None, training=None):
+    """Parameters (len(seeds), d) after `training` (rate, steps), by default TRAINING's, all seeds in one batch."""
+    (lr, steps), starts = training or TRAINING[net], np.stack([oracle(net, s, scale).start for s in seeds])
+    return run(Adam(lr), MiniBatch(oracle(net), 32, seed=0), starts, steps, every=steps)[-1]
 
 
 @lru_cache

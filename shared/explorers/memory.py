@@ -13,7 +13,7 @@ COLOURS = dict(zip(CELLS, theme.SEQUENCE))
 
 
 def compute(cell, T, radius, forget, update):
-    """One backward pass from the last of T steps, at the start of training, three seeds.
+    """What arrives at the start of training, three seeds.
 
     "arrives" (SEEDS, T): ‖∂f/∂h‖ at lag 0, 1, ... for a unit gradient at the end. "share" (SEEDS, T): the share of the
     inputs' gradients (their norms) that falls on the last 1, 2, ... steps. "rule" (T,): radius^lag, or σ(bias)^lag with

@@ -94,7 +94,7 @@ class Case:
 CASES = (
     Case("SGD", "SGD", dict(lr=0.1), "only the default rate differs"),
     Case("Momentum", "Momentum", dict(lr=0.1), "only the default rate differs"),
-    Case("Nesterov", "Nesterov", dict(lr=0.1), "only the default rate differs: all four use Sutskever's form"),
+    Case("Nesterov", "Nesterov", dict(lr=0.1), "only the default rate differs: all four keep the point ahead"),
     Case("Momentum, rate drops", "Momentum", dict(lr=drop),
          "Keras keeps η inside the buffer: old gradients keep the old rate. Rescale the buffer when η changes",
          (EVERYBODY | {"Keras": {"before": rescale}},), defaults=False),

@@ -43,13 +43,13 @@ class ConvStack(nn.Module):
 
         h ← s h + relu(w * h + b)         s = 1 with shortcuts, 0 without
 
-    Maps are so small that a convolution is fastest as its own matrix, (16 c, 16 c). With shortcuts the weights start
-    √depth times smaller, so that the sum of the branches does not grow with the depth.
+    Maps are so small that a convolution is fastest as its own matrix, (16 c, 16 c). The weights start at `scale` times
+    He's: 1, or with shortcuts 1/√depth, so that the sum of the branches does not grow with the depth.
     """
 
     side = 4
 
-    def __init__(self, depth, channels=6, shortcuts=False, seed=0):
+    def __init__(self, depth, channels=6, shortcuts=False, seed=0, scale=None):
         super().__init__()
         torch.manual_seed(chance.integer(seed))
         self.shortcuts = float(shortcuts)
@@ -59,8 +59,8 @@ class ConvStack(nn.Module):
         for conv in (self.first, *self.layers):
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             nn.init.zeros_(conv.bias)
-            if shortcuts and conv is not self.first:
-                conv.weight.data /= depth**0.5
+            if conv is not self.first:
+                conv.weight.data *= scale if scale is not None else depth**-0.5 if shortcuts else 1.0
         places = torch.eye(self.side**2).view(-1, 1, self.side, self.side)  # what each pixel alone does
         one_hot = torch.eye(9).view(9, 1, 3, 3)
         self.register_buffer("taps", nn.functional.conv2d(places, one_hot, padding=1).flatten(2).permute(1, 2, 0))
