@@ -50,7 +50,7 @@ from shared.models.cells import CELLS, GRU, LSTM, RNN, Weights, backward, forwar
 from shared.optimizers import Adam
 from shared.problems import Clipped, MiniBatch
 from shared.problems.curvature import filter_normalised, surface
-from shared.problems.sequences import Adding, FirstSymbol, Forecast, Reader, through_time
+from shared.problems.sequences import Adding, FirstSymbol, Forecast, Reader, gradient_by_lag
 from shared.problems.training import accuracy, train
 from shared.race import Method, Outcome, Range, compare
 
@@ -866,7 +866,7 @@ show(fig, alt="Steps to solve the adding problem on a logarithmic axis: the plai
 
 # %% slideshow={"slide_type": "skip"}
 BIASES, f = (0.0, 1.0, 3.0), reader(LSTM, 50)
-initial = {b: through_time(f, f.start(SEEDS, 1, b))[0] for b in BIASES}                  # (3 seeds, 50 lags)
+initial = {b: gradient_by_lag(f, f.start(SEEDS, 1, b))[0] for b in BIASES}                  # (3 seeds, 50 lags)
 starts = np.stack([f.start(SEEDS, 1, b) for b in BIASES])
 xs = run(Adam(3e-2), Clipped(f, 0.3), starts, 400, every=10)
 by_bias = np.array([replace(f, batch_size=60, t=10**6)(x) for x in xs])                     # (41, biases, seeds)
@@ -924,7 +924,7 @@ show(GRU)
 
 # %% slideshow={"slide_type": "skip"}
 gates = {"RNN": {}, "GRU": dict(gate=1), "LSTM": dict(gate=1, bias=1.0)}
-start_gradient = {name: through_time(f := reader(CELLS[name], 20), f.start(range(5), **gates[name]))[0][:, 19] for name in gates}
+start_gradient = {name: gradient_by_lag(f := reader(CELLS[name], 20), f.start(range(5), **gates[name]))[0][:, 19] for name in gates}
 for name, g in start_gradient.items():
     print(f"{name:5} gradient at lag 19 before training {', '.join(f'{v:.0e}' for v in g)}   steps to solve {needed[name]}")
 typical = {name: np.median(g) for name, g in start_gradient.items()}
@@ -935,7 +935,7 @@ pace = {name: np.median(needed["GRU"]) / np.median(needed[name]) for name in ("L
 claim(f"and yet the GRU needs {pace['LSTM']:.2f} times the LSTM's steps, {pace['RNN']:.2f} times the plain RNN's",
       pace["LSTM"] < 1.3 and pace["RNN"] < 0.3)
 f = reader(GRU, 20)
-after = through_time(f, run(Adam(3e-2), Clipped(f, 0.3), f.start(SEEDS), 150, every=150)[-1])[0][:, 19]
+after = gradient_by_lag(f, run(Adam(3e-2), Clipped(f, 0.3), f.start(SEEDS), 150, every=150)[-1])[0][:, 19]
 claim(f"after 150 steps the GRU's gradient at lag 19 is {np.median(after):.0e}, "
       f"{np.median(after) / typical['GRU']:.0f} times as large",
       np.median(after) > 10 * typical["GRU"])

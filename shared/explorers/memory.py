@@ -5,7 +5,7 @@ import numpy as np
 from shared.figures import theme
 from shared.figures.live import Choice, LiveFigure, Slider
 from shared.models.cells import CELLS, sigmoid
-from shared.problems.sequences import Adding, Reader, through_time
+from shared.problems.sequences import Adding, Reader, gradient_by_lag
 
 LONGEST, UNITS, SEQUENCES, SEEDS = 80, 24, 6, 3
 LOW, HIGH = 1e-20, 1e10  # drawn within these limits
@@ -22,7 +22,7 @@ def compute(cell, T, radius, forget, update):
     bias = {"LSTM": forget, "GRU": update}.get(cell)
     f = Reader(CELLS[cell], Adding(int(T)), UNITS, SEQUENCES, dtype=np.float64)
     x = f.start(range(SEEDS), None if bias is None else 1, bias, radius)
-    arrives, inputs = through_time(f, x)
+    arrives, inputs = gradient_by_lag(f, x)
     share = np.cumsum(inputs, -1) / inputs.sum(-1, keepdims=True)
     return {"arrives": arrives, "share": share, "rule": (radius if bias is None else sigmoid(bias)) ** np.arange(T)}
 

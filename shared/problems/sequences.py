@@ -164,7 +164,7 @@ class Reader:
         return np.concatenate([g.reshape(*np.shape(x)[:-1], -1) for g in parts], -1).astype(float)
 
 
-def through_time(f, x):
+def gradient_by_lag(f, x):
     """Norms of ∂f/∂h and ∂f/∂(input) at lag 0, 1, ..., T − 1 for a unit gradient at the end: two arrays (..., T).
 
     Means over the batch of the Reader f, for its networks x (..., dim).

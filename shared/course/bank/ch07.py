@@ -180,10 +180,10 @@ def _(z, c):
 def arriving(radius):
     """‖∂f/∂h‖ at lag 49 of a plain RNN: the median over three seeds."""
     from shared.models.cells import RNN
-    from shared.problems.sequences import Adding, Reader, through_time
+    from shared.problems.sequences import Adding, Reader, gradient_by_lag
 
     f = Reader(RNN, Adding(50), units=24, batch_size=6, dtype=np.float64)
-    arrives, _ = through_time(f, f.start(range(3), radius=radius))
+    arrives, _ = gradient_by_lag(f, f.start(range(3), radius=radius))
     return float(np.median(arrives[:, -1]))
 
 
