@@ -12,7 +12,8 @@ from shared.course.exercises import function, number, setting
 from tools.exercises import END, solved, stub
 from tools.source import sources
 
-BANK = sorted((Path(exercises.__file__).parent / "exercise_bank").glob("ch*.py"))
+BANK = sorted((Path(exercises.__file__).parent / "bank").glob("ch*.py"))
+assert BANK, "no exercises found"
 for bank in BANK:
     importlib.import_module(f"{exercises.BANK}.{bank.stem}")
 EVERY = dict(sorted(exercises.REGISTRY.items()))
