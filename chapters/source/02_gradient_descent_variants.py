@@ -226,7 +226,7 @@ for B, name in NAMES.items():
 def draw(results, xlabel, title):
     """One band over the seeds for each entry of results: name -> (x per mark, losses (seeds, marks))."""
     fig, ax = theme.figure(9, 3.6)
-    for colour, (name, (x, ys)) in zip((*theme.SEQUENCE[:3], theme.GOOD), results.items(), strict=False):
+    for colour, (name, (x, ys)) in zip(theme.SEQUENCE, results.items(), strict=False):
         plots.band(ax, ys, name, x, color=colour, marker="o" if ys.shape[1] < 9 else None)
     ax.set(yscale="log", xlabel=xlabel, ylabel="excess loss", title=title)
     plots.label_ends(ax)
@@ -441,7 +441,8 @@ for ax, unit, name in ((left, 1, "steps to the goal"), (middle, BATCHES, "exampl
     ax.set(xscale="log", yscale="log", xlabel="batch size B", title=name)
 left.legend(loc="lower left")
 plots.band(right, tuned.T, x=BATCHES, color=theme.SEQUENCE[1], marker="o", ms=4)
-right.plot(BATCHES, np.median(tuned[-3:]) / (1 + B_star / BATCHES), "--", color=theme.MUTED, lw=1.3)
+law = np.median(tuned[-3:]) / (1 + B_star / BATCHES)
+right.plot(BATCHES, law, "--", color=theme.MUTED, lw=1.3)
 right.set(xscale="log", yscale="log", xlabel="batch size B", title="best rate η")
 show(fig, alt="Steps and examples needed to reach a goal, and the best rate, against batch size: steps fall as 1/B, then flatten; examples "
               "stay flat, then rise; the rate grows like B, then stays. Dashed fits mark the critical batch size.")
@@ -453,6 +454,8 @@ claim(f"from B = {BATCHES[0]} to {BATCHES[3]} the steps fell {small:.1f}x (perfe
 grew = np.median(tuned[3]) / np.median(tuned[0]), np.median(tuned[-1]) / np.median(tuned[-3])
 claim(f"the best rate grew {grew[0]:.1f}x in the first range and {grew[1]:.1f}x in the second; it lay inside every grid",
       grew[0] > 4 and grew[1] < 2 and np.all((chosen > 0) & (chosen < first.shape[-1] - 1)))
+off = np.median(tuned, 1) / law
+claim(f"the best rate is {off.min():.1f} to {off.max():.1f} times what the law says with the same B*", off.min() > 0.6 and off.max() < 3.5)
 seen = path[: (excess(path) < GOAL).argmax() + 1]  # the batch run until its own goal
 scale = [theory.noise_scale(f.grads(x)) for x in seen[[0, -1]]]
 claim(f"the knee lies at B* = {B_star:.0f}; the noise scale grows past it on the way to the goal, from {scale[0]:.0f} to {scale[1]:.0f}",
@@ -712,7 +715,7 @@ claim(f"at {factors[2]:g} · 2/λ it exploded, on all {len(SEEDS)} seeds", not n
 # Now choose a small, safe rate, and watch the sharpness as the network trains (Cohen et al. 2021).
 
 # %% slideshow={"slide_type": "skip"}
-EVERY, TOL = 25, 0.02  # sharpness(...) raises unless its residual is below TOL of it
+EVERY, TOL = 25, 0.005  # sharpness(...) raises unless its residual is below TOL of it
 
 def watch(net, lr, steps):
     """Full-batch gradient descent: every loss, the sharpness at every 25th step, the last point and its direction."""
@@ -735,8 +738,8 @@ def by_arpack(net, x):
     return eigsh(H, k=1, which="LA", tol=1e-4)[0][0]
 
 off = [sharp[-1] / by_arpack(net, x) - 1 for several in edge.values() for net, (_, sharp, x, _) in zip(nets, several, strict=True)]
-claim(f"the instrument: our sharpness differs from ARPACK's by {max(map(abs, off)):.1%} or less, at the end of all {len(off)} runs",
-      max(map(abs, off)) < 0.02)
+claim(f"the instrument: our sharpness differs from ARPACK's by {max(map(abs, off)):.2%} or less, at the end of all {len(off)} runs",
+      max(map(abs, off)) < 0.01)
 
 # %% slideshow={"slide_type": "-"}
 fig, (left, right) = theme.figure(9, 3.8, 1, 2)
@@ -760,9 +763,9 @@ for lr, several in edge.items():
           all(sharp[0] * lr < 2 < sharp.max() * lr for _, sharp, *_ in several) and low > 0.75 and high < 1.5)
     quarters = [np.array_split(losses, 4) for losses, *_ in several]
     up = min((np.diff(q[3]) > 0).mean() for q in quarters)
-    fall = min(1 - np.median(q[3]) / np.median(q[1]) for q in quarters)
-    claim(f"η = {lr}: {up:.0%} or more of the late steps raise the loss, yet from the second to the last quarter it falls by {fall:.0%} or more",
-          up > 0.1 and fall > 0.03)
+    fall = min(1 - np.median(q[3]) / np.median(q[0]) for q in quarters)
+    claim(f"η = {lr}: {up:.0%} or more of the late steps raise the loss, yet from the first to the last quarter it falls by {fall:.0%} or more",
+          up > 0.04 and fall > 0.15)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Is it the rate?** Take the three networks that hover at $2/0.4$ and change nothing but the rate.
@@ -877,6 +880,8 @@ for settings, y in tried:
     right.plot(settings["lr"], y, "o-", color=theme.SEQUENCE[1], ms=3, lw=1)
 right.set(xscale="log", ylim=(0, 4), xlabel="constant learning rate η", ylabel="validation loss",
           title=f"the truth: {STEPS} steps at each rate")
+right.set_xticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
+right.minorticks_off()
 show(fig, alt="Left: loss during a range test, flat, then falling, then exploding, with the steepest and lowest points "
               f"marked. Right: validation loss after training at constant rates, in {len(tried)} tuned draws.")
 
@@ -1008,7 +1013,7 @@ claim(f"the warm-up changes the final test loss by a factor {warmed}; the decay,
 
 # %% slideshow={"slide_type": "-"}
 fig, (left, right) = theme.figure(9, 3.8, 1, 2)
-for colour, (i, name) in zip((*theme.SEQUENCE[:3], theme.GOOD), enumerate(shapes), strict=False):
+for colour, (i, name) in zip(theme.SEQUENCE, enumerate(shapes), strict=False):
     lr = np.concatenate([settings["lr"] for settings, _ in race.tuned[name].tried])
     y = np.concatenate([y for _, y in race.tuned[name].tried])
     middle = np.exp(np.log(np.sort(lr)[: 5 * (len(lr) // 5)]).reshape(-1, 5).mean(-1))  # five neighbours, one from each draw or so
@@ -1016,6 +1021,7 @@ for colour, (i, name) in zip((*theme.SEQUENCE[:3], theme.GOOD), enumerate(shapes
     right.plot(race.values(name), np.full(5, i), "o", color=colour, alpha=0.7)
 left.set(xscale="log", ylim=(0.15, 1), yscale="log", xlabel="highest rate η", title=f"validation loss after {STEPS} steps")
 left.set_yticks([0.2, 0.3, 0.5, 1.0], ["0.2", "0.3", "0.5", "1"])
+left.set_xticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
 left.minorticks_off()
 left.legend()
 right.set(yticks=range(len(shapes)), yticklabels=list(shapes), ylim=(3.5, -0.5), xlabel="test loss at the tuned rate", title="five draws")
