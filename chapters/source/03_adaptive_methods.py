@@ -751,7 +751,7 @@ fig, (ax, close) = theme.figure(9, 3.2, 1, 2, width_ratios=(1.6, 1))
 for m, xs in ends.items():
     for i in range(3):
         plots.curve(ax, xs[:, i], m if i == 1 else None, color=theme.color(m), lw=1)
-    plots.curve(close, xs[2020:2323, 1] - xs[2020, 1], m, x=np.arange(2020, 2323), color=theme.color(m))
+    plots.curve(close, xs[2020:2323, 1] - xs[2020, 1], m, x=np.arange(2020, 2323), color=theme.color(m), ls="--" if m == "AMSGrad" else "-")
 ax.axhline(-1, color=theme.GOOD, ls="--", lw=1.2)
 ax.axhline(1, color=theme.BAD, ls="--", lw=1.2)
 ax.text(60, -0.97, "best", color=theme.GOOD, va="bottom")
@@ -760,8 +760,8 @@ ax.set(xlabel="step", ylabel="x", ylim=(-1.08, 1.08), title="three starts")
 close.set(xlabel="step", title="three periods: x moved by")
 plots.label_ends(ax)
 plots.label_ends(close)
-show(fig, alt="From three starts Adam climbs towards the worst point, plus one, and AMSGrad towards the best, minus one; within each period both are thrown "
-              "back once and climb for a hundred steps, Adam by more than it lost.")
+show(fig, alt="From three starts Adam climbs towards the worst point, plus one, and AMSGrad towards the best, minus one; within each period both fall "
+              "back after the rare gradient and then climb, Adam by more than it lost.")
 
 # %% slideshow={"slide_type": "skip"}
 there = {m: xs[-1] for m, xs in ends.items()}
