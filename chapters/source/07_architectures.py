@@ -461,7 +461,7 @@ claim(f"with a rate between 0.001 and 0.1: median {inside:.2f}; outside: {outsid
       inside > outside + 0.2)
 single = np.array([c["kernel"] == 1 for c in choices])
 alone, wider = (np.median(seen[usable & rows, -1]) for rows in (single, ~single))
-claim(f"with such a rate, kernels of 1 × 1, which see no neighbours: {alone:.2f}; larger ones: {wider:.2f}",
+claim(f"with such a rate, kernels of 1 × 1: {alone:.2f}; larger ones: {wider:.2f}",
       wider > alone + 0.1)
 gap = abs(seen[best, -1] - tested[best])
 claim(f"the best trial: validation accuracy {seen[best, -1]:.3f}, test accuracy {tested[best]:.3f}, {gap:.3f} apart",
