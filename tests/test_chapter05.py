@@ -7,7 +7,7 @@ from shared.course.exercises import exercise
 from shared.explorers import newton, quasi_newton, spectrum
 from shared.figures.live import strict, sweep
 from shared.optimizers import SaddleFreeNewton
-from shared.problems import Residuals, himmelblau, quadratic
+from shared.problems import LANDSCAPES, Residuals, himmelblau, quadratic
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def drawn():
 @pytest.mark.parametrize("landscape", newton.OFFERED)
 @pytest.mark.parametrize("method", newton.METHODS)
 def test_the_newton_explorer_has_something_to_show_everywhere(drawn, landscape, method):
-    (x0, x1), (y0, y1) = newton.surface(landscape).bounds
+    (x0, x1), (y0, y1) = LANDSCAPES[landscape]().bounds
     drawn.set(landscape=landscape, method=method)
     for point in [(x0, y0), (x1, y1), (0.0, 0.0), (x0, y1)]:
         drawn.set(point=point, damping=1e-2)
@@ -60,7 +60,7 @@ def test_an_ellipse_is_a_level_set():
 
 @pytest.mark.parametrize("landscape", quasi_newton.OFFERED)
 def test_bfgs_has_learnt_the_curvature_at_the_end(landscape):
-    data = quasi_newton.compute(landscape, "BFGS", 10.0, 1.0, tuple(quasi_newton.surface(landscape).start))
+    data = quasi_newton.compute(landscape, "BFGS", 10.0, 1.0, tuple(quasi_newton.terrain(landscape).start))
     assert data["gradient"].min() < 1e-3 * data["gradient"][0]
     assert data["error"].min() < 0.1 * data["error"].max()
 

@@ -32,7 +32,7 @@ def test_it_draws_what_it_computes(explorer):
 
 
 def test_it_computes_what_torch_computes(explorer):
-    f = trajectories.surface("Rosenbrock")
+    f = LANDSCAPES["Rosenbrock"]()
     values = explorer.values
     betas = values["Adam_betas1"], values["Adam_betas2"]
     make = {

@@ -12,7 +12,6 @@ from shared.problems import LeastSquares
 STEPS, RUNS, SHOWN = 80, 60, 6
 LOW, HIGH = 1e-5, 10.0  # losses are drawn within these limits
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-CIRCLE = np.stack([np.cos(φ := np.linspace(0, 2 * np.pi, 121)), np.sin(φ)], -1)
 
 
 @lru_cache
@@ -47,7 +46,7 @@ def compute(batch, lr, start, scale):
     ball, floor = theory.noise_ball(rate, H, C / batch), None
     if ball is not None:
         floor, λ = np.trace(H @ ball) / 2, np.linalg.cholesky(ball)
-    ellipse = None if ball is None else w + np.sqrt(5.99) * CIRCLE @ λ.T  # 5.99: χ² with 2 degrees of freedom, 95 %
+    ellipse = None if ball is None else w + np.sqrt(5.99) * plots.CIRCLE @ λ.T  # χ² with 2 degrees of freedom, 95 %
     return {"xs": xs, "loss": loss, "floor": floor, "ellipse": ellipse, "lr": rate}
 
 

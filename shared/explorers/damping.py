@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 
 from shared import theory
 from shared.descent import iterates, run
-from shared.figures import theme
+from shared.figures import plots, theme
 from shared.figures.live import Choice, LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import HeavyBall, Nesterov
 from shared.problems import quadratic
@@ -20,7 +20,6 @@ RATES = np.linspace(0.0625, 4.0, 64)  # η L
 MOMENTA = np.linspace(0.0, 0.975, 40)
 DIGIT = LogNorm(3, 150)  # steps for one more correct digit
 LOW, HIGH = 1e-8, 1e4
-CIRCLE = np.stack([np.cos(φ := np.linspace(0, 2 * np.pi, 121)), np.sin(φ)], -1)
 SCALES = np.geomspace(0.02, 4, 9)
 
 
@@ -120,7 +119,7 @@ def explorer(method="Heavy ball", kappa=20.0, pick=(1.5, 0.6)):
         k, size = np.arange(STEPS + 1), np.clip(np.nan_to_num(data["size"], nan=np.inf), LOW / 10, HIGH * 10)
         for line in (path, dot, error):
             line.set_color(colour)
-        levels.set_segments(2.4 / np.sqrt(SCALES[:, None] * [1.0, kappa])[:, None] * CIRCLE)
+        levels.set_segments(2.4 / np.sqrt(SCALES[:, None] * [1.0, kappa])[:, None] * plots.CIRCLE)
         path.set_data(*data["xs"].T.clip(-50, 50))
         dot.set_data(*data["xs"].T.clip(-50, 50))
         error.set_data(k, size)

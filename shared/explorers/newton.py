@@ -1,6 +1,5 @@
 """Newton step: the local quadratic model, its minimiser, and what four methods make of it."""
 
-from functools import lru_cache
 
 import numpy as np
 from contourpy import contour_generator
@@ -16,12 +15,6 @@ METHODS = ("Newton", "damped Newton", "saddle-free Newton", "trust region")
 STEPS = 15
 
 
-@lru_cache
-def surface(name):
-    """The landscape of this name; built once."""
-    return LANDSCAPES[name]()
-
-
 def rule_of(method, damping, f):
     """The rule behind a name: λ damps the second and third, and 1/λ is the first radius of the last."""
     return {"Newton": Newton(), "damped Newton": Newton(damping=damping),
@@ -31,7 +24,7 @@ def rule_of(method, damping, f):
 
 def compute(landscape, method, damping, point):
     """The path (STEPS + 1, 2), the model's level sets (N, 2) with NaN between them, and both losses along the step."""
-    f, x = surface(landscape), np.array(point, dtype=float)
+    f, x = LANDSCAPES[landscape](), np.array(point, dtype=float)
     path = run(rule_of(method, damping, f), f, x, STEPS)
     p = path[1] - x
     g, H = f.grad(x), f.hess(x)
@@ -73,7 +66,7 @@ def explorer(landscape="Himmelblau", method="Newton", **initial):
         if drawn.get("name") != landscape:
             for old in [*left.collections, *drawn.get("stars", [])]:
                 old.remove()
-            drawn["name"], drawn["stars"] = landscape, plots.contours(left, surface(landscape))
+            drawn["name"], drawn["stars"] = landscape, plots.contours(left, LANDSCAPES[landscape]())
             left.set_title(landscape)
         xs = np.where(np.abs(data["path"]) < 1e6, data["path"], np.nan)
         model.set_data(*data["model"].T)
@@ -105,7 +98,7 @@ def explorer(landscape="Himmelblau", method="Newton", **initial):
     ]
 
     def adjust(changed, values):
-        return {"point": tuple(surface(values["landscape"]).start)} if "landscape" in changed else {}
+        return {"point": tuple(LANDSCAPES[values["landscape"]]().start)} if "landscape" in changed else {}
 
     return LiveFigure(fig, [model, path, step, target, loss, modelled, here, there, said], controls, compute, draw,
                       adjust=adjust, alt="Left: a landscape, the quadratic model at a point and the step to the "

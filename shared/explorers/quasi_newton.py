@@ -15,7 +15,7 @@ STEPS, CORNERS = 45, 60
 
 
 @lru_cache(maxsize=256)
-def surface(name, kappa=10.0):
+def terrain(name, kappa=10.0):
     """The landscape of this name; the quadratic is turned, with condition number `kappa`."""
     return quadratic(kappa, angle=0.5) if name == "Quadratic" else LANDSCAPES[name]()
 
@@ -32,7 +32,7 @@ def ellipse(H, length):
 
 def compute(landscape, method, kappa, lr, point):
     """Along STEPS steps: iterates (T, 2), both ellipses (T, CORNERS, 2), error of B and gradient norm (T,)."""
-    f, rule = surface(landscape, kappa), METHODS[method](lr)
+    f, rule = terrain(landscape, kappa), METHODS[method](lr)
     (x0, x1), _ = f.bounds
     x, s = np.array(point, dtype=float), rule.State()
     xs, learnt, true, error = [], [], [], []
@@ -70,7 +70,7 @@ def explorer(landscape="Quadratic", method="BFGS", **initial):
         if drawn.get("key") != key:
             for old in [*left.collections, *drawn.get("stars", [])]:
                 old.remove()
-            drawn["key"], drawn["stars"] = key, plots.contours(left, surface(landscape, kappa), n=100)
+            drawn["key"], drawn["stars"] = key, plots.contours(left, terrain(landscape, kappa), n=100)
         left.set_title(f"{landscape}: learnt (solid), true (dashed)")
         right.set_title(f"{method}: what it knows about H")
         path.set_data(*data["xs"].T)
@@ -83,9 +83,9 @@ def explorer(landscape="Quadratic", method="BFGS", **initial):
         norm.set_data(steps, np.clip(data["gradient"], 1e-12, 1e12))
 
     def adjust(changed, values):
-        return {"point": tuple(surface(values["landscape"], 10.0).start)} if "landscape" in changed else {}
+        return {"point": tuple(terrain(values["landscape"], 10.0).start)} if "landscape" in changed else {}
 
-    start = initial.pop("point", tuple(surface(landscape, 10.0).start))
+    start = initial.pop("point", tuple(terrain(landscape, 10.0).start))
     controls = [
         Choice("landscape", list(OFFERED), landscape),
         Choice("method", list(METHODS), method),

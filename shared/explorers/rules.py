@@ -35,9 +35,9 @@ def slider_range(rule, name):
     return next(h.metadata["slider"] for h in fields(rule) if h.name == name)
 
 
-def control_name(method, h, i):
+def control_name(method, name, i=None):
     """The name of the control for one hyperparameter of a method: "Adam_lr", "Adam_betas1"."""
-    return f"{method}_{h.name}" + ("" if i is None else str(i + 1))
+    return f"{method}_{name}" + ("" if i is None else str(i + 1))
 
 
 def sliders(method, rule):
@@ -45,7 +45,7 @@ def sliders(method, rule):
     for h, i, symbol in knobs(rule):
         value = getattr(rule, h.name)
         low, high = h.metadata["slider"]
-        yield Slider(control_name(method, h, i), low, high, value if i is None else value[i],
+        yield Slider(control_name(method, h.name, i), low, high, value if i is None else value[i],
                      log=h.metadata["log"], label=f"{method} {symbol}")
 
 
@@ -53,7 +53,7 @@ def with_values(method, rule, values):
     """The rule with its hyperparameters taken from the values of its sliders."""
     changes = {}
     for h, i, _ in knobs(rule):
-        value = values[control_name(method, h, i)]
+        value = values[control_name(method, h.name, i)]
         if i is None:
             changes[h.name] = value
         else:

@@ -5,7 +5,7 @@ from matplotlib.collections import LineCollection
 
 from shared import theory
 from shared.descent import run
-from shared.figures import theme
+from shared.figures import plots, theme
 from shared.figures.live import LiveFigure, Play, Point, Slider, head, trail
 from shared.optimizers import SGD
 from shared.problems import quadratic
@@ -13,7 +13,6 @@ from shared.problems import quadratic
 STEPS = 60
 LOW, HIGH = 1e-6, 1e6  # errors are drawn within these limits
 MODES = {"flat direction": theme.SEQUENCE[1], "steep direction": theme.SEQUENCE[0]}
-CIRCLE = np.stack([np.cos(φ := np.linspace(0, 2 * np.pi, 121)), np.sin(φ)], -1)
 LEVELS = np.geomspace(0.03, 200, 12)
 
 
@@ -71,7 +70,7 @@ def explorer(fraction=0.9, kappa=10.0):
 
     def draw(data, fraction, kappa):
         radii = np.sqrt(2 * LEVELS[:, None] / data["eigenvalues"])  # of the ellipse f = level, along each axis
-        levels.set_segments(radii[:, None, :] * CIRCLE)
+        levels.set_segments(radii[:, None, :] * plots.CIRCLE)
         path.set_data(*data["xs"].T)
         dot.set_data(*data["xs"].T)
         k, size = np.arange(STEPS + 1), np.clip(np.abs(data["xs"]), LOW / 10, 10 * HIGH)

@@ -10,18 +10,12 @@ from shared.figures import plots, theme
 from shared.figures.live import Choice, Choices, LiveFigure, Play, Point, Slider, head, trail
 from shared.problems import LANDSCAPES, Noisy
 
+from .rules import control_name, slider_range, sliders, with_values
 from .rules import methods as all_methods
-from .rules import slider_range, sliders, with_values
 
 STEPS = 200
 OFFERED = ("SGD", "Momentum", "Nesterov", "Adagrad", "RMSprop", "Adam", "AdamW", "Newton")
 FAR = 1e6  # a loss this many times the start's is divergence
-
-
-@lru_cache
-def surface(name):
-    """The landscape of this name; built once."""
-    return LANDSCAPES[name]()
 
 
 def height(f, xs):
@@ -37,7 +31,7 @@ def tuned_rate(name, method):
     the loss falls for ever (a saddle) that would only reward size: there, the run leaves the plot three quarters
     through. A method whose rate is 1 by nature (Newton) keeps it.
     """
-    f, rule = surface(name), all_methods()[method]
+    f, rule = LANDSCAPES[name](), all_methods()[method]
     if rule.lr == 1:
         return 1.0
     low, high = slider_range(rule, "lr")
@@ -56,7 +50,7 @@ def tuned_rate(name, method):
 
 def compute(landscape, methods, start, scale, noise, **values):
     """{"xs": {method: (T+1, 2)}, "loss": {method: (T+1,)}}: runs of STEPS steps; `scale` multiplies every rate."""
-    f, rules = surface(landscape), all_methods()
+    f, rules = LANDSCAPES[landscape](), all_methods()
     oracle = Noisy(f, sigma=noise, seed=0) if noise else f
     xs = {}
     for method in methods:
@@ -92,7 +86,7 @@ def explorer(landscape="Rosenbrock", methods=("SGD", "Momentum", "Adam"), offere
 
     def scenery(name):
         """Contours and axes of a landscape: drawn when it changes."""
-        f = surface(name)
+        f = LANDSCAPES[name]()
         for old in [*left.collections, *drawn.get("stars", [])]:
             old.remove()
         drawn["stars"] = plots.contours(left, f)
@@ -135,10 +129,10 @@ def explorer(landscape="Rosenbrock", methods=("SGD", "Momentum", "Adam"), offere
         if "landscape" not in changed:
             return {}
         name = values["landscape"]
-        rates = {f"{m}_lr": tuned_rate(name, m) for m in offered}
-        return {"start": tuple(surface(name).start), **rates}
+        rates = {control_name(m, "lr"): tuned_rate(name, m) for m in offered}
+        return {"start": tuple(LANDSCAPES[name]().start), **rates}
 
-    start = initial.pop("start", tuple(surface(landscape).start))
+    start = initial.pop("start", tuple(LANDSCAPES[landscape]().start))
     tuned = {name: replace(rule, lr=tuned_rate(landscape, name)) for name, rule in rules.items()}
     first = next(iter(methods), offered[0])
     controls = [

@@ -5,6 +5,8 @@ from matplotlib.colors import LogNorm, SymLogNorm  # noqa: F401  (re-exported fo
 
 from . import theme
 
+CIRCLE = np.stack([np.cos(φ := np.linspace(0, 2 * np.pi, 121)), np.sin(φ)], -1)  # the unit circle: (121, 2)
+
 
 def mesh(f, bounds=None, n=160):
     """A grid over the plane and the loss on it: X, Y, Z of shape (n, n)."""
