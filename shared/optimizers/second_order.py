@@ -371,15 +371,11 @@ class ConjugateGradient(Searching):
 
     def step(self, f, x, s, t):
         g = f.grad(x)
-        if t == 1:
-            p = -g
-            α = self.length(f, x, p, g, t)
-        else:
+        p, trial = -g, 1.0
+        if t > 1:
             β = np.maximum(0.0, dot(g, g - s.g) / np.maximum(dot(s.g, s.g), 1e-300))
-            p = -g + β * s.p
-            p = np.where(dot(p, g) < 0, p, -g)
-            trial = self.lr
+            p = np.where(dot(g, β * s.p - g) < 0, β * s.p - g, -g)
             if self.line_search_fn:  # expect the same gain as last time
-                trial = self.lr * np.clip(s.α * dot(s.g, s.p) / np.minimum(dot(g, p), -1e-300), 1e-10, 1e10)
-            α = trial if self.line_search_fn is None else wolfe_steps(f, x, p, g, trial, 0.1)
+                trial = np.clip(s.α * dot(s.g, s.p) / np.minimum(dot(g, p), -1e-300), 1e-10, 1e10)
+        α = self.length(f, x, p, g, t, 0.1, trial)
         return x + α * p, self.State(g, p, α + 0 * x[..., :1])
