@@ -97,3 +97,13 @@ def test_the_damping_is_judged_by_the_loss_itself_and_not_by_three_digits_of_it(
     measured = damping.measure(damping.solution)
     assert damping.accept(measured | {"loss": 9.999e-7}) and not damping.accept(measured | {"loss": 1.0001e-6})
     assert "gives {loss = " in damping.check(damping.solution).message
+
+
+@pytest.mark.parametrize("λ, accepted, said", [
+    (0, False, "not enough"), (20, False, "not enough"), (35, False, "not enough"), (44, False, "not enough"),
+    (46, True, ""), (60, True, ""), (100, True, ""), (150, False, "too much"), (1e4, False, "too much"),
+])  # fmt: skip
+def test_a_damping_that_arrives_by_luck_is_not_enough(λ, accepted, said):
+    """20 and 35 arrive at a minimum, but H + λI is indefinite on the way."""
+    result = exercise("05.damping").check(λ)
+    assert bool(result) is accepted and said in result.message

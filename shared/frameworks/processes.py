@@ -16,7 +16,7 @@ import numpy as np
 from .base import NotInstalled
 
 BACKENDS = ("tensorflow", "torch", "jax")
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+ALONE = {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}  # beside the kernel; what silences a library is its own
 
 
 class Elsewhere:
@@ -30,7 +30,7 @@ class Elsewhere:
         self.file = Path(self.folder.name) / "paths.npz"
         job = json.dumps({"cases": cases, "training": training, "file": str(self.file)})
         self.process = subprocess.Popen(              # in a session of its own: an interrupted cell does not end it
-            [sys.executable, "-m", __name__, job], env=os.environ | QUIET | {"KERAS_BACKEND": backend}, text=True,
+            [sys.executable, "-m", __name__, job], env=os.environ | ALONE | {"KERAS_BACKEND": backend}, text=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=os.name != "nt")  # fmt: skip
 
     def result(self, timeout=300):
