@@ -101,6 +101,18 @@ for _name, _advice, _slip in (
     adam_step.mistake(_name, _advice, lambda *case, slip=_slip: _adam(*case, **slip))
 
 
+@adam_step.mistake("uphill", "The step goes against m̂: x − η m̂ / (√v̂ + ε).")
+def _(x, g, m, v, t, lr, beta1, beta2, eps):
+    ahead, m, v = _adam(x, g, m, v, t, lr, beta1, beta2, eps)
+    return 2 * x - ahead, m, v
+
+
+@adam_step.mistake("weights swapped", "The old averages keep the weights β₁ and β₂; what is new gets 1 − β.")
+def _(x, g, m, v, t, lr, beta1, beta2, eps):
+    m, v = (1 - beta1) * m + beta1 * g, (1 - beta2) * v + beta2 * g**2
+    return x - lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)) ** 0.5 + eps), m, v
+
+
 @adam_step.mistake("squared the average", "v averages g², not the square of m: noise must not cancel in it.")
 def _(x, g, m, v, t, lr, beta1, beta2, eps):
     m = beta1 * m + (1 - beta1) * g
