@@ -761,7 +761,7 @@ heard = {k: np.median(echo(f, 15 - k)) for k in (14, 10, 5)}
 claim("when the window opens, the echo is right in "
       f"{', '.join(f'{share:.0%} (k = {k})' for k, share in heard.items())}; after all 15 steps in "
       f"{np.median(echo(f, 15)):.0%}",
-      1 - heard[14] < 0.05 and 0.6 < heard[10] < heard[14] and heard[5] < 0.5)
+      1 - heard[14] < 0.05 and heard[10] > 0.6 and heard[5] < 0.5)
 silent = tested_on(f, readers[10], after=5)
 claim(f"trained with k = 10, but started empty 10 steps before the end: right {silent.round(2)}, by chance",
       silent.max() < 0.4)
@@ -794,7 +794,7 @@ show(LSTM)
 #
 # <details><summary><b>Predict:</b> which of RNN, LSTM, GRU solve it? Which first?</summary>
 #
-# All three do. The gated cells need about a tenth of the steps, each with the rate that suits it.
+# All three do. The gated cells need a small part of the plain RNN's steps, each cell with the rate that suits it.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -836,7 +836,8 @@ slower = {name: finished.ratio("RNN", name) for name in ("GRU", "LSTM")}
 needed = {name: finished.values(name) for name in cells}
 claim(f"at T = 20 the plain RNN needs {slower['GRU']} times the GRU's steps, {slower['LSTM']} times those "
       "of the LSTM",
-      slower["GRU"].low > 3 and slower["LSTM"].low > 2 and not any(r.flips or r.edge for r in slower.values()))
+      slower["GRU"].low > 3 and slower["LSTM"].median > 2 and slower["LSTM"].low > 1
+      and not any(r.flips or r.edge for r in slower.values()))
 at_best = [int(tune.min()) if np.isfinite(tune.min()) else 10**6 for _, tune in finished.tuned["RNN"].tried]
 claim(f"it solves the problem, too: in each draw at its best rate, at steps {at_best}", max(at_best) < 10**6)
 far = {T: steps_to_solve(reader(GRU, T), 3e-2, reader(GRU, T).start(SEEDS), 400) for T in (50, 100)}
@@ -851,7 +852,7 @@ for i, (name, values) in enumerate(needed.items()):
 ax.set(xscale="log", xlim=(10, 4000), yticks=range(3), xlabel="steps to solve T = 20, best of three rates, 3 draws", title="adding problem: all three, at their own pace")
 ax.set_yticklabels(list(needed))
 ax.invert_yaxis()
-show(fig, alt="Steps to solve the adding problem on a logarithmic axis: the plain RNN needs about ten times as many as GRU and LSTM.")
+show(fig, alt="Steps to solve the adding problem on a logarithmic axis: the plain RNN needs several times as many as GRU and LSTM.")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The bias of the forget gate
@@ -918,7 +919,7 @@ show(GRU)
 #
 # <details><summary><b>Predict:</b> T = 20. The GRU's initial gradient at lag 19, update bias 0: larger or smaller than that of an LSTM with b = 1, or of a plain RNN? And who learned faster?</summary>
 #
-# The smallest of the three. And it learned no slower than the LSTM, ten times faster than the plain RNN. Its gradient is small only at first:
+# The smallest of the three. And it learned no slower than the LSTM, and several times faster than the plain RNN. Its gradient is small only at first:
 # when it solves the problem, it is healthy.
 # </details>
 
