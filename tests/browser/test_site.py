@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import warnings
 
 import pytest
 from exported import CHAPTERS, aside, assert_same_as_live, explorers_answer, offline, violations
@@ -33,7 +34,8 @@ def live(chapter):
     for cell in needed(chapter):
         body = ast.parse(cell.text).body
         shown = ast.Expression(body.pop().value) if cell.shows_explorer else None
-        with contextlib.chdir(CHAPTERS[0].parent), contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.chdir(CHAPTERS[0].parent), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)      # as a kernel does
             exec(compile(ast.Module(body, []), f"{chapter.name}, cell {cell.number}", "exec"), names)
             explorer = shown and eval(compile(shown, "explorer", "eval"), names)
         if shown:
