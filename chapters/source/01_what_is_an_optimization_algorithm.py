@@ -32,24 +32,16 @@
 # Collect answers (try at random, change one at a time, copy the best). The chapter measures how well each of them does.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-from functools import partial
-from itertools import count
-from timeit import timeit
 
 import numpy as np
 import torch
-from IPython.display import Markdown
-from scipy.optimize import linear_sum_assignment
 from torch.nn.functional import cross_entropy
 
-from shared import chance, data
-from shared.course import check, claim, outline, show
-from shared.descent import basin, iterates, run
-from shared.explorers import basins, trajectories, tuning
+from shared import data
+from shared.course import check, claim, show
+from shared.descent import run
 from shared.figures import plots, theme
-from shared.models.mlp import mlp
-from shared.optimizers import SGD, Newton
-from shared.problems import Counted, Logistic, MiniBatch, landscapes
+from shared.optimizers import SGD
 from shared.problems.networks import NetworkOracle
 
 torch.set_num_threads(1)
@@ -61,6 +53,8 @@ digits = data.digits()
 # A landscape: low is good, a star marks a best point. You are a ball that only feels the slope under its feet.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import trajectories
+
 trajectories.explorer(landscape="Himmelblau", methods=("SGD", "Momentum", "Adam"))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -92,6 +86,9 @@ trajectories.explorer(landscape="Himmelblau", methods=("SGD", "Momentum", "Adam"
 # Here it is, complete. A generator, so that whoever watches can take as many points as they like.
 
 # %% slideshow={"slide_type": "-"}
+from itertools import count
+
+
 def descend(f, x, direction, lr, stop):
     """Yield the points x₀, x₁, x₂, ... until stop(g, k) says that it is enough."""
     for k in count():
@@ -106,6 +103,8 @@ def descend(f, x, direction, lr, stop):
 # Everything else in this course changes one of these lines.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import landscapes
+
 booth = landscapes.booth()
 xs = np.array(list(descend(
     booth, x=np.array([-8.0, -5.0]), direction=lambda g: -g, lr=0.03, stop=lambda g, k: np.linalg.norm(g) < 1e-6)))
@@ -157,6 +156,8 @@ claim(f"downhill with ten times the rate it grew, too: {after(lambda g: -g, 0.3)
 # The chapters use this version. Look for the four parts again.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.descent import iterates
+
 show(iterates)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -201,6 +202,9 @@ show(fig, alt="Twelve handwritten digits of eight by eight pixels with their lab
 #   (The answers may still be right more often than one in ten: a few sure errors cost a lot.)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.models.mlp import mlp
+
+
 def network(seed, hidden=32, examples=slice(1000), dtype=torch.float64):
     """The loss of a small network on some of the training digits, as a function of its d parameters."""
     return NetworkOracle(mlp(64, hidden, 10, seed=seed, dtype=dtype), cross_entropy, digits.x_train[examples], digits.y_train[examples])
@@ -230,6 +234,8 @@ right.set(title="the accuracy is a staircase", xlabel="$t$ in $x - t\\,g$", ylab
 show(fig, alt="Along the negative gradient the loss falls smoothly, almost in a straight line; the accuracy moves in stairs.")
 
 # %% slideshow={"slide_type": "skip"}
+from shared import chance
+
 rng = chance.rng(0)
 nudged = f.start + 1e-7 * rng.standard_normal((100, f.dim))
 loss_moved = np.mean(f(nudged) != f(f.start))
@@ -349,6 +355,9 @@ show(fig, alt="The gain of the best of 100 random directions relative to the gra
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import Counted
+
+
 def differences(f, x, h=1e-5):
     """The gradient by central differences: 2 d evaluations of f."""
     E = h * np.eye(len(x))
@@ -360,6 +369,10 @@ claim(f"d = {small.dim}: {small.calls['f']} losses against {small.calls['grad']}
       small.calls == {"f": 2 * small.dim, "grad": 1, "hess": 0} and abs(numeric - exact).max() < 1e-7)
 
 # %% slideshow={"slide_type": "skip"}
+from functools import partial
+from timeit import timeit
+
+
 def seconds(*functions, rounds=25):
     """The shortest time of each function in seconds, measured in turns so that a busy moment hits all alike."""
     times = np.array([[timeit(fn, number=1) for fn in functions] for _ in range(rounds)])
@@ -400,6 +413,8 @@ show(fig, alt="Time against the number of parameters: loss and backpropagation s
 # It is a noisy gradient, and a cheap one. One pass over all examples is an **epoch**.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import MiniBatch
+
 EPOCHS, B = 20, 50
 train_loss, train_accuracy, test_accuracy = np.empty((3, 3, EPOCHS + 1))
 trained = []
@@ -538,6 +553,8 @@ claim(f"error factor per step for η = {rates}: {(abs(xs[20]) / abs(xs[19])).rou
 # If the loss is bounded below, the gradient must go to zero. Notice what is *not* promised: that the point is a minimum, or the best one.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import Logistic
+
 cancer = data.breast_cancer()
 logistic = Logistic(cancer.x_train, 2.0 * cancer.y_train - 1, l2=1e-2)
 L = np.linalg.eigvalsh(logistic.X.T @ logistic.X / logistic.n / 4)[-1] + 1e-2   # σ' ≤ 1/4 bounds the curvature
@@ -579,6 +596,9 @@ rise = [between.max() / max(between[0], between[-1]) for between in ridge]
 claim(f"networks: between two solutions the loss rises {min(rise):.1f} to {max(rise):.1f}-fold", min(rise) > 2)
 
 # %% slideshow={"slide_type": "skip"}
+from scipy.optimize import linear_sum_assignment
+
+
 def matched(a, b, d=64, h=32):
     """b with its h hidden units in the order whose weights are closest to a's: another point, the same network."""
     split = [h * d, h * d + h, len(b) - 10]                # W₁ (h, d), b₁ (h), W₂ (10, h), b₂ (10)
@@ -615,6 +635,8 @@ show(fig, alt="Loss along straight lines: below the chord for logistic regressio
 # its **basin of attraction**.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import basins
+
 basins.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -630,6 +652,9 @@ basins.explorer()
 # The explorer colours a few thousand starts. For the picture below: 40,000 starts per map, each map one vectorised call.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.descent import basin
+from shared.optimizers import Newton
+
 himmelblau = landscapes.himmelblau()
 grid = basins.starts(himmelblau, 200)                     # (200, 200, 2)
 maps = {"gradient descent, η = 0.01": basin(SGD(0.01), himmelblau, grid, 150, radius=0.02),
@@ -918,6 +943,8 @@ for seed in range(3):
 sweep_train, sweep_valid = np.stack(sweep_train), np.stack(sweep_valid)           # (seeds, points in time, rates)
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.explorers import tuning
+
 tuning.explorer(rates, every * np.arange(sweep_train.shape[1]), sweep_train, sweep_valid)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -962,12 +989,16 @@ claim(f"the rate chosen by validation, {best[2]:.2g}, leaves {wrong:.1%} errors 
 # Most chapters change one part of the loop.
 
 # %% slideshow={"slide_type": "-"}
+from shared.course import outline
+
 show(outline.loop_map(), alt="The loop as a chain of boxes, batch, gradient, direction, step, stop, with the numbers of the chapters about each.")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Point at each box and repeat its question. Everybody should now be able to say what their favourite optimizer changes.
 
 # %% slideshow={"slide_type": "skip"}
+from IPython.display import Markdown
+
 Markdown(outline.contents())
 
 # %% [markdown] slideshow={"slide_type": "skip"}

@@ -28,27 +28,17 @@
 # - Choose, compose and read learning-rate schedules.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-from itertools import pairwise
-from time import perf_counter
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
 from threadpoolctl import threadpool_limits
-from torch.nn.functional import cross_entropy
-from torch.optim import lr_scheduler as theirs
 
-from shared import data, theory
+from shared import data
 from shared.course import check, claim, show
 from shared.descent import iterates, run
-from shared.explorers import batch, designer, stability
 from shared.figures import plots, theme
-from shared.models.mlp import mlp
 from shared.optimizers import SGD, schedules
-from shared.problems import LeastSquares, Logistic, MiniBatch, Noisy, Softmax, power, quadratic
-from shared.problems.curvature import hvp, sharpness
-from shared.problems.networks import NetworkOracle
-from shared.race import Entry, Method, Outcome, Range, compare, rules
+from shared.problems import MiniBatch
 
 threadpool_limits(1)  # small matrices: one thread is faster than two, and timings compare like with like
 torch.set_num_threads(1)
@@ -60,6 +50,8 @@ SEEDS = range(3)
 # Sixty runs start at the same point. They differ only in the examples they happen to draw.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import batch
+
 batch.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -114,6 +106,8 @@ show(SGD)
 # height $f^*$, so that we can draw the excess $f(x) - f^*$.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import Softmax
+
 digits = data.digits()
 f = Softmax(digits.x_train - digits.x_train.mean(0), digits.y_train, l2=1e-3)
 x0 = np.zeros(f.dim)
@@ -192,6 +186,8 @@ claim(f"and yet a step along one of them goes downhill on f for {1 - uphill:.1%}
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.race import Entry, Range, compare, rules
+
 NAMES = {1: "stochastic, B = 1", 32: "mini-batch, B = 32", f.n: "batch, B = n"}
 EPOCHS = 3
 RATES = {1: Range(0.04, 1.0, log=True), 32: Range(1.0, 25.0, log=True), f.n: Range(6.0, 80.0, log=True)}
@@ -253,6 +249,9 @@ claim(f"B = 32 ends at {tie} times the excess of B = 1: no more than a factor of
 # A step costs time twice: a **fixed price** for starting it, whatever its size, and a price per example. What are they here?
 
 # %% slideshow={"slide_type": "skip"}
+from time import perf_counter
+
+
 def prices(sizes, rounds=40):
     """Seconds per step of SGD for every batch size: the quickest of many short runs, taken in turns."""
     best = np.full(len(sizes), np.inf)
@@ -354,6 +353,8 @@ measured = {replacement: np.array([[variance(B, seed, replacement) for B in size
             for replacement in (True, False)}
 
 # %% slideshow={"slide_type": "subslide"}
+from shared import theory
+
 fig, ax = theme.figure(9, 3.7)
 for (replacement, ys), colour, name in zip(measured.items(), theme.SEQUENCE, ("with", "without"), strict=False):
     predicted = theory.batch_variance(tr_C, sizes, None if replacement else f.n)
@@ -388,6 +389,8 @@ claim(f"with the factor (n-B)/(n-1) the prediction is within {abs(off).max():.0%
 # </details>
 
 # %% slideshow={"slide_type": "-"}
+from itertools import pairwise
+
 path = run(SGD(lr=5.0), f, x0, 60)
 scales = [theory.noise_scale(f.grads(x)) for x in path[[0, 10, 30, 60]]]
 claim("the noise scale grew along the run, at steps 0, 10, 30, 60: " + ", ".join(f"{b:.0f}" for b in scales),
@@ -476,6 +479,8 @@ claim(f"the knee lies at B* = {B_star:.0f}; the noise scale grows past it on the
 # Raise the rate until a dot touches the red line, then go beyond.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import stability
+
 stability.explorer()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -493,6 +498,8 @@ stability.explorer()
 # $$ \frac{\kappa - 1}{\kappa + 1}, \qquad \kappa = L/\mu . $$
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.problems import quadratic
+
 for κ in (10, 100, 1000):
     bowl = quadratic(kappa=κ)
     lr = theory.best_lr(*bowl.eigenvalues)
@@ -533,6 +540,8 @@ claim(f"at 0.999 · 2/L the loss fell to {ends[1, 0]:.0e}; at 1.001 · 2/L it gr
 # $$ f(x_T) - f^* \;\le\; \frac{L\, \lVert x_0 - x^*\rVert^2}{2T} . $$
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import Logistic, power
+
 tumours = data.breast_cancer()
 h = Logistic(tumours.x_train, np.where(tumours.y_train == 1, 1.0, -1.0), l2=1e-3)
 top = np.linalg.eigvalsh(h.X.T @ h.X / h.n / 4)[-1] + h.l2  # no curvature of a logistic loss exceeds this
@@ -596,6 +605,8 @@ claim(f"the regression has a smallest curvature, μ ≥ {h.l2:g}: a late step ta
 # **Half the rate, half the floor, twice the time to get there.**
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import LeastSquares
+
 patients = data.diabetes()
 reg = LeastSquares(patients.x_train, patients.y_train)
 opt = np.linalg.solve(reg.hess(np.zeros(reg.dim)), -reg.grad(np.zeros(reg.dim)))
@@ -631,6 +642,8 @@ claim(f"the floor grows as η to the power {power_of:.2f}", abs(power_of - 1) < 
 # - Polyak & Juditsky (1992): report the **mean** of the iterates. On a quadratic the rate may then stay constant.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import Noisy
+
 decays = {"constant": schedules.Constant(0.1), "1/√t": schedules.InverseSqrt(0.1, 0.05),
           "1/t": schedules.InverseTime(0.1, 0.05)}
 rates_of_step = lambda k: np.array([schedule(k) for schedule in decays.values()])[:, None]
@@ -687,6 +700,10 @@ claim(f"half the rate leaves {end[0] / end[1]:.2f} of that (bias: about 1/4)", e
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.models.mlp import mlp
+from shared.problems.curvature import sharpness
+from shared.problems.networks import NetworkOracle
+
 images = digits.x_train[:500] - digits.x_train[:500].mean(0)
 one_hot = np.eye(10, dtype="float32")[digits.y_train[:500]]
 
@@ -732,6 +749,11 @@ nets = [tanh_network(seed) for seed in SEEDS]
 edge = {lr: [watch(net, lr, steps) for net in nets] for lr, steps in LENGTHS.items()}  # every rate from every start
 
 # %% slideshow={"slide_type": "skip"}
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from shared.problems.curvature import hvp
+
+
 def by_arpack(net, x):
     """The sharpness at x by ARPACK, to check the instrument."""
     H = LinearOperator((net.dim, net.dim), matvec=lambda u: hvp(net, x, u), dtype=float)
@@ -808,6 +830,9 @@ claim(f"lowered to 0.2: in 300 steps it climbs again, by {min(moved[0.2]) - 1:.0
 # 32 hidden units, batches of 16, a budget of 300 steps. Rates are chosen on 500 digits, and judged on 500 others.
 
 # %% slideshow={"slide_type": "skip"}
+from torch.nn.functional import cross_entropy
+
+
 def halved(images):
     """28 × 28 images (n, 784) averaged over blocks of 2 × 2: (n, 196)."""
     return images.reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196)
@@ -828,6 +853,9 @@ shapes = {
 }
 
 # %% slideshow={"slide_type": "skip"}
+from shared.race import Method, Outcome
+
+
 def train_all(plans, seed, steps, every):
     """One run for each schedule, all on the same batches from the same start: (steps // every + 1, plans, d)."""
     net = network(seed)
@@ -903,6 +931,8 @@ claim(f"the lowest point, {edge_of:.2g}, is {edge_of / truth:.1f} times the best
 # A large rate travels. A small rate settles. A **schedule** $k \mapsto \eta_k$ does one after the other.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import designer
+
 designer.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -950,6 +980,9 @@ show(fig, alt="Ten schedules as small plots: constant, step, exponential, 1/t, 1
 # `LambdaLR`, or joins with `SequentialLR`.)
 
 # %% slideshow={"slide_type": "skip"}
+from torch.optim import lr_scheduler as theirs
+
+
 def torch_rates(make, steps=100):
     """The rates of a torch scheduler, from a base rate of 1."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)

@@ -32,38 +32,16 @@
 # The last one comes in the fourth part.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 
-from shared import chance, data, race
+from shared import data, race
 from shared.course import check, claim, show
-from shared.descent import grid, iterates, loss_at, run
-from shared.explorers import anatomy, heatmap, rotation
+from shared.descent import run
 from shared.figures import plots, theme
-from shared.models.mlp import mlp
-from shared.models.transformer import TinyTransformer
-from shared.optimizers import (
-    SGD,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Lion,
-    NAdam,
-    RAdam,
-    RMSprop,
-    Rprop,
-)
-from shared.optimizers.adaptive import rectification
-from shared.problems import Clipped, Logistic, MiniBatch, Softmax, landscapes, language
-from shared.problems.counterexamples import Reddi, projected
-from shared.problems.networks import NetworkOracle
+from shared.optimizers import SGD, Adagrad, Adam
+from shared.problems import MiniBatch
 
 torch.set_num_threads(1)
 
@@ -73,6 +51,8 @@ torch.set_num_threads(1)
 # Two coordinates, blue and orange. Each has its own gradient, its own memory, and so its own learning rate.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import anatomy
+
 anatomy.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -125,6 +105,9 @@ claim(f"worst of 9 starts, best rates: one rate {one:.1e}, two rates {two:.1e}, 
 # The scale of the gradient is gone. But near the minimum it still moves by $\eta$: it **bounces**.
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers import Lion
+from shared.problems import landscapes
+
 valley = landscapes.quartic_valley()
 sign = lambda η: Lion(η, betas=(0.0, 0.0))               # Lion without memory is the sign update
 fig, (left, right) = theme.figure(9, 3.5, 1, 2)
@@ -175,6 +158,12 @@ show(Adagrad)
 # single sum for all coordinates. Each method is tuned five times over, with six fresh rates, and reported with another order of the passages.
 
 # %% slideshow={"slide_type": "skip"}
+from dataclasses import dataclass
+from itertools import islice
+
+from shared.descent import iterates
+from shared.problems import Logistic, language
+
 V = 2000
 X = language.bags(language.encode(language.words(), V), length=60, size=V)
 X[:, -1] = 0                                             # "some other word" tells nothing
@@ -260,6 +249,9 @@ claim(f"the first step is {moves[0] / moves[-1]:.2f} times the hundredth",
 # limit of torch. With a limit of 0.1 it learns, but RMSProp learns more.</details>
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers import RMSprop, Rprop
+from shared.problems import Softmax
+
 digits = data.digits()
 softmax = Softmax(digits.x_train, digits.y_train)
 sizes, steps, limit = (8, 64, softmax.n), 200, 0.1
@@ -336,6 +328,8 @@ claim(f"ten batches whose mean is 0: the sign walks {drift['sign']:.2f} η, RMSP
 # ε has become the rate.
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers import Adadelta
+
 fig, ax = theme.figure(9, 3.0)
 traces = {}
 for m, rule in {"Adadelta": Adadelta(), "Adadelta, ε = 1e-3": Adadelta(eps=1e-3), "RMSprop": RMSprop(0.01), "Adagrad": Adagrad(0.1)}.items():
@@ -492,6 +486,9 @@ claim("the course's Adam is the variant 'after'", np.allclose(torch_path, adam("
 # Under L2 the gradient is λ x alone, and λ cancels in m/√v: the same shrinkage for every λ. Under AdamW they are exactly (1 − ηλ)^k of their start.</details>
 
 # %% slideshow={"slide_type": "subslide"}
+from shared import chance
+from shared.optimizers import AdamW
+
 mnist = data.mnist()
 dead = mnist.x_train.std(0) == 0
 images = Softmax(mnist.x_train[:1000], mnist.y_train[:1000])
@@ -545,21 +542,31 @@ show(AdamW)
 # Each box below is the code that runs, and each equals PyTorch's (Lion: Optax's and Keras') step by step: the tests check 200 steps to nine digits.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import Adamax
+
 show(Adamax)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import NAdam
+
 show(NAdam)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import RAdam
+
 show(RAdam)
 
 # %% slideshow={"slide_type": "skip"}
 show(Lion)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import Adafactor
+
 show(Adafactor)
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.optimizers.adaptive import rectification
+
 fig, (left, right) = theme.figure(9, 3.2, 1, 2)
 t = np.arange(1, 5001)
 for β2 in (0.99, 0.999):
@@ -682,6 +689,12 @@ claim(f"with both it is {gd[3].round(3)}: no better than with the questions alon
 # times with three fresh rates, on half of the text that was held out, and reported on the other half.
 
 # %% slideshow={"slide_type": "-"}
+from torch.nn.functional import cross_entropy
+
+from shared.models.transformer import TinyTransformer
+from shared.problems import Clipped
+from shared.problems.networks import NetworkOracle
+
 ids = language.encode(tokens, 512)
 before, after = language.sentences(ids, 8)
 end = len(before) * 9 // 10
@@ -713,6 +726,8 @@ claim(f"Adam's held-out loss is lower by {lead.min():.2f} to {lead.max():.2f} in
 # Every method below gets its best rate *for this very angle*.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import rotation
+
 rotation.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -745,6 +760,8 @@ claim("straight, Adam beats tuned momentum; turned by 45 degrees, tuned momentum
 # With $\beta_2 = 0.99$ Adam has forgotten most of the big gradient after 100 steps, and divides it down exactly when it comes.
 
 # %% slideshow={"slide_type": "-"}
+from shared.problems.counterexamples import Reddi, projected
+
 three, lr = np.array([[-0.5], [0.0], [0.5]]), lambda k: 0.5 / (k + 1) ** 0.5
 ends = {m: projected(Adam(lr, betas=(0.9, 0.99), amsgrad=m == "AMSGrad"), Reddi(), three, 6060)[..., 0] for m in ("Adam", "AMSGrad")}
 fig, (ax, close) = theme.figure(9, 3.2, 1, 2, width_ratios=(1.6, 1))
@@ -781,6 +798,8 @@ claim(f"after {len(ends['Adam']) - 1} steps Adam is at {there['Adam'].round(2)},
 # A network 64-16-10 on digits, 100 steps, four decades of rates, three seeds.
 
 # %% slideshow={"slide_type": "-"}
+from shared.models.mlp import mlp
+
 held_images = NetworkOracle(mlp(64, 16, 10, dtype=torch.float32), cross_entropy, digits.x_test, digits.y_test)
 
 def digits_problem(seed):
@@ -825,6 +844,9 @@ claim(f"measured by its own best, gradient descent's valley is {closer:.1f} time
 # for all coordinates is a compromise again.</details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.descent import loss_at
+
+
 class Scaled:
     """1000 times a loss."""
     def __init__(self, f): self.f = f
@@ -853,6 +875,8 @@ claim(f"AdaGrad: {', '.join(f'{l:.0e}' for l in lowest['Adagrad'])}: its sum for
 # Each cell is a run. All 1,581 run in **one batch**: the rules broadcast. Click a cell to see its path.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import heatmap
+
 heatmap.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -867,6 +891,8 @@ heatmap.explorer()
 # Adam **averages** instead, so its β₁ changes the memory and not the length. Measure it: how the rate that halves the loss in 300 small steps moves with β.
 
 # %% slideshow={"slide_type": "-"}
+from shared.descent import grid
+
 bowl = landscapes.quadratic(kappa=10)
 η, β = np.geomspace(1e-5, 1e-2, 61), np.array([0.0, 0.5, 0.8, 0.9, 0.95])
 plane = grid(lr=η, beta=β)

@@ -32,40 +32,16 @@
 # when everybody's rate is turned up? Keep the bets on the board; the damping plane settles them.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-from time import process_time
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 
-from shared import chance, data, race, theory
+from shared import data, theory
 from shared.course import check, claim, show
-from shared.descent import iterates, run
-from shared.explorers import damping, nesterov, trajectories
+from shared.descent import run
 from shared.figures import plots, theme
-from shared.models.mlp import mlp
-from shared.optimizers import (
-    EMA,
-    QHM,
-    SAM,
-    SGD,
-    Adam,
-    AdamW,
-    HeavyBall,
-    Lion,
-    Lookahead,
-    Muon,
-    NAdam,
-    Nesterov,
-    Newton,
-)
-from shared.optimizers import ScheduleFreeAdamW as FreeAdamW
-from shared.optimizers import ScheduleFreeSGD as FreeSGD
-from shared.optimizers.matrix import QUINTIC, orthogonalise
-from shared.optimizers.momentum import uniform
-from shared.optimizers.torch_rule import TorchRule
-from shared.problems import Counted, Logistic, MiniBatch, Noisy, Softmax, curvature, lessard, quadratic
-from shared.problems.networks import NetworkOracle
+from shared.optimizers import QHM, SGD, HeavyBall, Nesterov, Newton
+from shared.problems import Logistic, MiniBatch, quadratic
 
 torch.set_num_threads(1)
 
@@ -73,6 +49,8 @@ torch.set_num_threads(1)
 # ## Play first
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import trajectories
+
 trajectories.explorer(landscape="River valley", methods=("SGD", "Momentum", "Nesterov"),
                  offered=("SGD", "Momentum", "Nesterov", "Adam"))
 
@@ -199,6 +177,8 @@ show(fig, alt="The error of one direction: creeping, falling fast without ringin
 # Two directions, curvatures 1 and κ. A pair (η, β) is as slow as its slower direction. **Click a cell.**
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import damping
+
 damping.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -266,6 +246,8 @@ claim(f"κ = 1000, error 1e-6: {needed[0]} steps at β = {best:.3f}, {needed_pla
 show(Nesterov)
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.explorers import nesterov
+
 nesterov.explorer()
 
 # %% [markdown] slideshow={"slide_type": "notes"}
@@ -473,6 +455,8 @@ claim(f"β = 0.99 needs {np.min(best[:, 5] / best.min(1)):.0f} times more than t
 # </details>
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.problems import lessard
+
 f = lessard()
 lr, β, _ = theory.best_heavy_ball(1, 25)
 ball = run(HeavyBall(lr, β), f, f.start, 300)[:, 0]
@@ -518,6 +502,8 @@ claim(f"of {len(starts)} starts in [−4, 4] never near 0: "
 # For a small η momentum multiplies the floor by $1/(1-\beta)$, just as it multiplies the rate. **It averages nothing away.**
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import Noisy
+
 bowl, η = quadratic(kappa=10), 2e-3
 β = np.array([0.0, 0.5, 0.9, 0.99])
 lr = np.stack([np.full(4, η), η * (1 - β)])[:, :, None, None]  # the same η; the same η / (1 - β)
@@ -547,6 +533,9 @@ claim(f"same η: the floor grows {ratio[0, 1].mean():.1f}, {ratio[0, 2].mean():.
 # own rates: how many steps without momentum for one with β = 0.9?
 
 # %% slideshow={"slide_type": "skip"}
+from shared.descent import iterates
+from shared.problems import Softmax
+
 digits = data.digits()
 with_ones = lambda X: np.hstack([X, np.ones((len(X), 1))])
 softmax = Softmax(with_ones(digits.x_train), digits.y_train, l2=1e-4)
@@ -593,6 +582,10 @@ claim(f"momentum is worth nothing at B = 1 ({speedup[1]:.2f}) and something with
 # | Muon | momentum with singular values made nearly equal | one vector, matrix products |
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import EMA, SAM, Lion, Lookahead, Muon, NAdam
+from shared.optimizers import ScheduleFreeSGD as FreeSGD
+
+
 def vectors(state, d):
     """How many vectors of d numbers a rule's state holds, its inner rule's included."""
     return sum(vectors(part, d) if isinstance(part, tuple) else np.size(part) == d for part in state)
@@ -637,6 +630,9 @@ show(Lookahead)
 show(FreeSGD)
 
 # %% slideshow={"slide_type": "skip"}
+from shared import race
+from shared.optimizers.momentum import uniform
+
 T, η = 600, race.Range(0.02, 1, log=True)
 walk = lambda lr: HeavyBall(lr, 0.9)
 entries = {
@@ -674,6 +670,8 @@ claim(f"started at the minimum, the tail mean of the larger rate settles {off[2.
 # This is no ranking among the averages. `ScheduleFreeAdamW` does the same for AdamW.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import ScheduleFreeAdamW as FreeAdamW
+
 show(FreeAdamW)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -685,6 +683,9 @@ show(FreeAdamW)
 show(Lion)
 
 # %% slideshow={"slide_type": "-"}
+from shared import chance
+from shared.optimizers import Adam
+
 starts = chance.rng(0).standard_normal((20, 30))
 lowest = logistic(run(Newton(), logistic, np.zeros(30), 20)[-1])
 rates = np.geomspace(0.03, 1, 7)[:, None]
@@ -709,6 +710,12 @@ claim(f"Nesterov inside Adam is no free lunch: {few['Adam']:.0f} steps for Adam,
 show(SAM)
 
 # %% slideshow={"slide_type": "skip"}
+from torch.nn.functional import cross_entropy
+
+from shared.models.mlp import mlp
+from shared.problems.networks import NetworkOracle
+
+
 def noisy_digits(seed, n=500, wrong=0.4):
     """A small tanh network on n digits, a share `wrong` of whose labels are drawn at random."""
     random, y = chance.rng(seed), digits.y_train[:n].copy()
@@ -718,6 +725,9 @@ def noisy_digits(seed, n=500, wrong=0.4):
     return NetworkOracle(net, cross_entropy, digits.x_train[:n], y)
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.problems import Counted, curvature
+
+
 def top_curvature(f, x):
     """The largest eigenvalue of the Hessian, by Lanczos."""
     return curvature.top_eigenvalues(lambda v: curvature.hvp(f, x, v), f.dim, 1, steps=40)[0][0]
@@ -754,6 +764,8 @@ claim(f"ten steps asked for {counted.calls['grad']} gradients", counted.calls["g
 # magnitude. Muon keeps the directions and makes the strengths nearly equal, by matrix products only.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers.matrix import orthogonalise
+
 show(orthogonalise)
 
 # %% [markdown] slideshow={"slide_type": "-"}
@@ -782,6 +794,8 @@ show(fig, alt="The polynomial lifts small singular values to about one in five s
               "fall over orders of magnitude, after they are level until they vanish.")
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers.matrix import QUINTIC
+
 alone = before.copy()
 for _ in range(5):
     alone = QUINTIC[0] * alone + QUINTIC[1] * alone**3 + QUINTIC[2] * alone**5
@@ -808,6 +822,11 @@ show(Muon)
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from time import process_time
+
+from shared.optimizers import AdamW
+from shared.optimizers.torch_rule import TorchRule
+
 test_X, test_y = torch.tensor(mnist.x_test, dtype=torch.float32), torch.tensor(mnist.y_test)
 
 def trains(method, low, high, steps=100):

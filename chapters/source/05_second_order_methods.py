@@ -32,57 +32,14 @@
 # If time is short, skip conjugate gradients and Levenberg-Marquardt.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-from itertools import islice
-from time import process_time
 
 import numpy as np
-import scipy.optimize
 import torch
-from IPython.display import Markdown, display
-from torch.nn.functional import cross_entropy
 
-from shared import chance, data
+from shared import data
 from shared.course import check, claim, show
-from shared.descent import iterates, run
-from shared.explorers import newton, quasi_newton, spectrum
+from shared.descent import run
 from shared.figures import plots, theme
-from shared.models.mlp import mlp
-from shared.optimizers import (
-    BFGS,
-    DFP,
-    KFAC,
-    LBFGS,
-    SGD,
-    Adagrad,
-    Adam,
-    ConjugateGradient,
-    GaussNewton,
-    LevenbergMarquardt,
-    NaturalGradient,
-    Newton,
-    SaddleFreeNewton,
-    Shampoo,
-    TrustRegion,
-)
-from shared.optimizers.linesearch import backtracking, strong_wolfe
-from shared.optimizers.second_order import two_loops
-from shared.optimizers.torch_rule import TorchRule
-from shared.problems import (
-    Counted,
-    Logistic,
-    MiniBatch,
-    Remembered,
-    Residuals,
-    Ridge,
-    Softmax,
-    curvature,
-    himmelblau,
-    power,
-    quadratic,
-    rosenbrock,
-)
-from shared.problems.networks import NetworkOracle
-from shared.race import Entry, Method, Outcome, Range, compare, rules
 
 torch.set_num_threads(1)
 
@@ -93,6 +50,8 @@ torch.set_num_threads(1)
 # **Drag the point** close to a star, then to the grey hilltop in the middle. Then change the method and the damping.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import newton
+
 newton.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -114,6 +73,8 @@ newton.explorer()
 # The same step minimises the quadratic model $m(p) = f + g^\top p + \tfrac12\, p^\top H p$, because $\nabla m = g + H p = 0$.
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.optimizers import Newton
+
 show(Newton)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -123,6 +84,8 @@ show(Newton)
 # We start at zero and measure the distance to the solution.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
+from shared.problems import Logistic
+
 tumours = data.breast_cancer()
 features = np.c_[tumours.x_train, np.ones(len(tumours.x_train))]      # a last column of ones: the intercept
 logistic = Logistic(features, 2.0 * tumours.y_train - 1, l2=1e-2)
@@ -143,6 +106,8 @@ claim("the exponent of the error doubles: from 1e-1 to below 1e-11 in four steps
 # </details>
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers import SGD
+
 local = np.linalg.eigvalsh(logistic.hess(xs[-1]))[-1]  # the curvature at the solution: bolder than 1/L, so the first step overshoots
 slow = np.linalg.norm(run(SGD(1 / local), logistic, np.zeros(31), 400) - xs[-1], axis=-1)
 fig, (left, right) = theme.figure(9, 3.5, 1, 2)
@@ -177,6 +142,8 @@ show(fig, alt="Newton's error bends down on a logarithmic axis; error after agai
 # On $f(u) = u^4$ the step is $f'/f'' = 4u^3 / 12 u^2 = u/3$. So $u_+ = \tfrac23 u$: **linear**, wherever you start.
 
 # %% slideshow={"slide_type": "-"}
+from shared.problems import power
+
 u = run(Newton(), power(p=4, d=1), [1.0], 20)[:, 0]
 claim(f"on u⁴ every Newton step multiplies the error by {u[1] / u[0]:.4f}, for ever", np.allclose(u[1:] / u[:-1], 2 / 3))
 
@@ -190,6 +157,8 @@ claim(f"on u⁴ every Newton step multiplies the error by {u[1] / u[0]:.4f}, for
 # The path is the same path, seen through $A$. Chapter 3's per-coordinate methods could rescale axes. This one undoes *any* linear map.
 
 # %% slideshow={"slide_type": "-"}
+from shared import chance
+
 rng = chance.rng(0)
 A = rng.standard_normal((31, 31)) * np.geomspace(1, 30, 31)
 mixed = Logistic(logistic.X @ A, logistic.y)                          # the same tumours in other units (no penalty)
@@ -207,6 +176,9 @@ claim(f"Newton's paths agree to {difference:.0e}, though the condition number we
 # Himmelblau has four minima, four saddles and a hilltop. Where does each of 100 × 100 starts go?
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers import SaddleFreeNewton, TrustRegion
+from shared.problems import himmelblau
+
 hills, side = himmelblau(), np.linspace(-5, 5, 100)
 starts = np.stack(np.meshgrid(side, side), -1)
 def negative_curvatures(rule, steps):
@@ -248,6 +220,12 @@ claim("gradient descent, saddle-free Newton and the trust region: from none",
 # A small classifier: digits 0, 1, 2, eight features, four hidden units, 51 parameters. Ten random starts in one batch.
 
 # %% slideshow={"slide_type": "-"}
+from torch.nn.functional import cross_entropy
+
+from shared.models.mlp import mlp
+from shared.problems import Ridge
+from shared.problems.networks import NetworkOracle
+
 digits = data.digits()
 few = np.flatnonzero(digits.y_train < 3)[:200]
 centred = digits.x_train[few] - digits.x_train[few].mean(0)
@@ -296,6 +274,8 @@ show(TrustRegion)
 # That is Gauss-Newton. Levenberg and Marquardt add a damping that learns from each success.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import LevenbergMarquardt
+
 show(LevenbergMarquardt)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -303,6 +283,8 @@ show(LevenbergMarquardt)
 # $\; y = a + b\,e^{c u} + A \sin(2\pi t + \varphi)$, with the time $t$ in years and $u = t/10$ in decades. It is not linear in $c$ and $\varphi$.
 
 # %% slideshow={"slide_type": "-"}
+from shared.problems import Residuals
+
 co2 = data.co2()
 t = co2.time - co2.time[0]
 def parts(x):
@@ -318,6 +300,8 @@ def jacobian(x):
 fit, x0 = Residuals(residuals, jacobian), np.array([300.0, 5.0, 0.1, 1.0, 0.0])
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers import GaussNewton
+
 lm = run(LevenbergMarquardt(), fit, x0, 60)
 gn = run(GaussNewton(), fit, x0, 60)
 rates = np.geomspace(1e-3, 1, 7) / np.linalg.eigvalsh(fit.gauss_newton(x0))[-1]
@@ -337,6 +321,8 @@ right.legend(loc="upper right")
 show(fig, alt="The fitted curve follows the CO₂ record; Levenberg-Marquardt's misfit falls within few steps.")
 
 # %% slideshow={"slide_type": "-"}
+import scipy.optimize
+
 theirs = scipy.optimize.least_squares(residuals, x0, jacobian, method="lm").x
 claim(f"Levenberg-Marquardt ends where SciPy's does, {misfit(lm[-1]):.2f} ppm off", abs(misfit(lm[-1]) - misfit(theirs)) < 1e-6)
 with np.errstate(all="ignore"):
@@ -355,6 +341,9 @@ claim(f"gradient descent is still {misfit(gd[-1]):.1f} ppm off after 1,000 steps
 # The second guarantees $y^\top s > 0$, which BFGS needs.
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers.linesearch import backtracking, strong_wolfe
+from shared.problems import rosenbrock
+
 valley, x = rosenbrock(), np.array([-1.2, 1.0])
 p = -valley.grad(x) / np.linalg.norm(valley.grad(x))
 α = np.linspace(0, 0.95, 1200)
@@ -398,6 +387,8 @@ claim(f"our search kept both conditions from {kept[:, 0].sum()} of 100 points; S
 # Dashed: the true curvature, as an ellipse. Solid: what BFGS believes. Press play, then try Rosenbrock, and DFP.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import quasi_newton
+
 quasi_newton.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -423,6 +414,8 @@ quasi_newton.explorer()
 # $y^\top s = \alpha\,(g_+ - g)^\top p \ge \alpha\,(c_2 - 1)\, g^\top p > 0$. This is why BFGS wants a Wolfe search.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import BFGS
+
 show(BFGS)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -430,6 +423,11 @@ show(BFGS)
 # walk the same path (Dixon 1972). With the usual $c_2 = 0.9$, which accepts almost any step, DFP is slower to correct a bad $B$.
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.descent import iterates
+from shared.optimizers import DFP
+from shared.problems import quadratic
+
+
 def steps_to(rule, f, x0, tol=1e-8, most=2000):
     """How many steps until the gradient's norm is below tol."""
     points = enumerate(iterates(rule, f, x0))
@@ -457,12 +455,16 @@ claim("nearly exact ones make the two alike, within a tenth", abs(steps[0.01][1]
 # Then come back out.
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers.second_order import two_loops
+
 show(two_loops)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The cost is $4md$ multiplications and $2md$ numbers. With $m = 10$ a step costs about as much as looking at the parameters forty times.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import LBFGS
+
 show(LBFGS)
 
 # %% slideshow={"slide_type": "subslide"}
@@ -490,6 +492,12 @@ claim(f"our L-BFGS and torch.optim.LBFGS agree over 100 steps to {gap:.0e}", gap
 # fine grid, found on the very data that count. And gradient descent runs once more with the line search of L-BFGS.
 
 # %% slideshow={"slide_type": "skip"}
+from itertools import islice
+
+from shared.problems import Counted, Remembered
+from shared.race import Method, Outcome
+
+
 def tumours_again(seed):
     """The loss on tumours drawn with replacement; seeds 2d and 2d + 1 give the same ones, to tune and to report on."""
     return logistic.subset(chance.rng((5, seed // 2)).integers(logistic.n, size=logistic.n))
@@ -538,6 +546,9 @@ def tuned(make, **knobs):
     return Method(train, knobs, batched=True)
 
 # %% slideshow={"slide_type": "-"}
+from shared.optimizers import ConjugateGradient
+from shared.race import Range, compare
+
 rate, searched = Range(0.3, 30, log=True), dict(line_search_fn="strong_wolfe")
 named = {"conjugate gradients": ConjugateGradient(), "BFGS": BFGS(), "L-BFGS": LBFGS(**searched), "Newton": Newton()}
 counts = compare({
@@ -575,6 +586,9 @@ claim(f"ours against SciPy's: BFGS {ours[0]}, L-BFGS {ours[1]}", max(r.high for 
 # </details>
 
 # %% slideshow={"slide_type": "-"}
+from IPython.display import Markdown, display
+
+
 class Unscaled(LBFGS):
     """L-BFGS with γ held at 1."""
     def pairs(self, f, x, g, s, t):
@@ -617,6 +631,9 @@ show(ConjugateGradient)
 # $H = q(1-q)\,a a^\top$: a sum of such terms, so positive semi-definite, so the loss is convex.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import Adam
+from shared.problems import curvature
+
 small = digits.x_train[:400].reshape(400, 4, 2, 4, 2).mean((2, 4)).reshape(400, 16)    # 4 x 4 pixels
 small = (small - small.mean(0)) / np.maximum(small.std(0), 0.05)
 net = NetworkOracle(mlp(16, 16, 10, activation="tanh"), cross_entropy, small, digits.y_train[:400])
@@ -654,6 +671,8 @@ claim(f"gradients give {np.log10(min(off[0]) / min(off[1])):.1f} more digits", m
 show(curvature.hvp)
 
 # %% slideshow={"slide_type": "-"}
+from time import process_time
+
 v = chance.rng(0).standard_normal(net.dim)
 wrong = np.abs(curvature.hvp(net, trained, v) - H @ v).max()
 claim(f"H v agrees with the full Hessian to {wrong:.0e}", wrong < 1e-12)
@@ -718,6 +737,8 @@ claim(f"lowest eigenvalue of H: {lowest[0]:.2g}; of G: zero, up to rounding", lo
 # gradient's step does not. For cross-entropy it is Gauss-Newton under another name. (Damping gives some of this up.)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import NaturalGradient
+
 show(NaturalGradient)
 
 # %% slideshow={"slide_type": "skip"}
@@ -739,6 +760,8 @@ claim(f"parameters in other units: the natural step moves the outputs the same w
 # Move the slider: how many products until the crosses meet the circles? Then look at the network before training.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import spectrum
+
 spectrum.explorer()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -799,6 +822,8 @@ show(fig, alt="Contours of a network's loss around its trained parameters, over 
 # First on a convex loss, softmax regression on the digits: there a consistent pair always has $y^\top s \ge \mu \|s\|^2$.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import MiniBatch, Softmax
+
 convex = Softmax(np.c_[digits.x_train, np.ones(len(digits.x_train))], digits.y_train.astype(int), l2=1e-3)
 start, size, η = np.zeros(convex.dim), 32, 0.3
 plain, consistent = "L-BFGS, two batches", "L-BFGS, one batch"
@@ -845,6 +870,8 @@ claim(f"η = {η}: with two batches the loss rises above its start in {rose[plai
 # Now every method gets its own best rate, and the same number of *gradients*: a consistent step takes two.
 
 # %% slideshow={"slide_type": "-"}
+from shared.race import Entry, rules
+
 ranges = {plain: Range(0.003, 1, log=True), consistent: Range(0.005, 1, log=True), "SGD": Range(0.03, 3, log=True)}
 softmax = {name: rules({name: Entry(make, {"lr": ranges[name]})}, lambda seed: (MiniBatch(convex, size, seed=seed), start),
                        convex, steps=250 if name == consistent else 500)[name] for name, make in made.items()}
@@ -893,15 +920,23 @@ claim(f"200 gradients, five draws: Adam's last losses differ by a factor of {spr
 # A layer with 1,000 inputs and outputs: from $10^{12}$ numbers to $2 \cdot 10^6$.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import KFAC
+
 show(KFAC)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Shampoo** wants the same shape of answer without a Fisher matrix. It is Adagrad, with a matrix for the rows and one for the columns.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import Shampoo
+
 show(Shampoo)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import Adagrad
+from shared.optimizers.torch_rule import TorchRule
+
+
 def by_tensor(rule, f, batches):
     """The parameters after every step, with one state per weight matrix."""
     model = f.model

@@ -31,28 +31,16 @@
 # One question runs through the chapter: where does the gradient go? To which pixels, which layers, which moments. Ask it at every figure.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-from dataclasses import replace
-from itertools import islice
-from time import process_time
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.functional import avg_pool2d, conv2d, max_pool2d
 
 from shared import chance, data
 from shared.course import check, claim, show
-from shared.descent import iterates, run
-from shared.explorers import kernels, loss_surface, memory
+from shared.descent import run
 from shared.figures import plots, theme
-from shared.models import convolution, vision
-from shared.models.cells import CELLS, GRU, LSTM, RNN, Weights, backward, forward, sigmoid
+from shared.models.cells import sigmoid
 from shared.optimizers import Adam
-from shared.problems import Clipped, MiniBatch
-from shared.problems.curvature import filter_normalised, surface
-from shared.problems.sequences import Adding, FirstSymbol, Forecast, Reader, gradient_by_lag
-from shared.problems.training import accuracy, train
-from shared.race import Method, Outcome, Range, compare
 
 torch.set_num_threads(1)
 mnist, digits = data.mnist(), data.digits()
@@ -64,6 +52,8 @@ SEEDS = range(3)
 # A kernel slides over a digit. Drag the pixel: everything orange hears it.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import kernels
+
 kernels.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -104,6 +94,8 @@ kernels.explorer()
 # In code both sums are one loop over the kernel. `seen_by` is a view of the pixels that element $(a,b)$ meets:
 
 # %% slideshow={"slide_type": "skip"}
+from shared.models import convolution
+
 show(convolution.direct)
 show(convolution.direct_backward)
 
@@ -116,6 +108,9 @@ show(convolution.by_im2col_backward)
 show(convolution.by_fft_backward)
 
 # %% slideshow={"slide_type": "skip"}
+from torch.nn.functional import conv2d
+
+
 def against_autograd(seed, stride, padding):
     """The largest difference of the three methods from torch, for output, input gradient and weight gradient."""
     rng = chance.rng(seed)
@@ -143,6 +138,9 @@ claim(f"direct, im2col and FFT equal autograd, forward and backward: largest dif
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from time import process_time
+
+
 def fastest(function, *arguments, repeats=3):
     """The shortest of some runs, in milliseconds of processor time."""
     def once():
@@ -318,6 +316,8 @@ show(convolution.max_pool_backward)
 show(convolution.average_pool_backward)
 
 # %% slideshow={"slide_type": "skip"}
+from torch.nn.functional import avg_pool2d, max_pool2d
+
 gaps = []
 for seed in SEEDS:
     x, δ = images[10 * seed : 10 * seed + 10], chance.rng(seed).standard_normal((10, 1, 14, 14))
@@ -356,6 +356,9 @@ show(fig, alt="A digit and where the gradient goes: one pixel of each window, al
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.models import vision
+from shared.problems.training import accuracy, train
+
 moves = [vision.moved(mnist.x_test, 28, *by) for by in ((2, 0), (-2, 0), (0, 2), (0, -2))]
 
 @torch.no_grad()
@@ -534,6 +537,9 @@ show(fig, alt="Validation accuracy of sixteen trials against the steps; at every
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.explorers import loss_surface
+from shared.problems import MiniBatch
+
 RATES, STARTS = np.array([1e-3, 3e-3, 1e-2, 3e-2]), {"He's start": 1.0, "small start": loss_surface.DEPTH**-0.5}
 STEPS = loss_surface.TRAINING["shortcuts"][1]
 
@@ -587,10 +593,14 @@ loss_surface.explorer()
 # shortcuts *and* He's start: is it the path that lowers the walls, or the size of the branches?
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems.curvature import surface
+
 show(vision.ConvStack.forward)
 show(surface)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems.curvature import filter_normalised
+
 walls, reading = {}, {}
 for name, options in (("plain", {}), ("shortcuts", {}), ("shortcuts, He's start", dict(scale=1.0, training=(2e-3, 150)))):
     net = name.split(",")[0]
@@ -627,10 +637,17 @@ claim(f"shortcuts with large branches: at least {large:.0f} times as high as wit
 # One loop for every cell. A cell says how one step goes forward (`step`) and back (`back`):
 
 # %% slideshow={"slide_type": "skip"}
+from shared.models.cells import RNN, backward
+
 show(RNN)
 show(backward)
 
 # %% slideshow={"slide_type": "skip"}
+from torch import nn
+
+from shared.models.cells import CELLS, Weights, forward
+
+
 def through_torch(name, seed, T=30, d=4, m=8, n=5):
     """The largest difference from torch's layer, of outputs and of all gradients."""
     torch.manual_seed(chance.integer(seed))
@@ -661,6 +678,8 @@ claim(f"30 steps by hand equal torch's autograd: {', '.join(f'{n} {g:.0e}' for n
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.explorers import memory
+
 radii = (0.5, 1.0, 2.0)
 arrives = {ρ: memory.compute("RNN", 55, ρ, 0, 0)["arrives"] for ρ in radii}        # (3 seeds, 55 lags)
 for ρ, found in arrives.items():
@@ -703,6 +722,13 @@ memory.explorer()
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from dataclasses import replace
+
+from shared.models.cells import GRU
+from shared.problems import Clipped
+from shared.problems.sequences import FirstSymbol, Reader
+
+
 def tested_on(f, x, after=0, examples=300):
     """The share of right answers of the networks x on new sequences, or on what is left of them `after` some steps."""
     new = replace(f, batch_size=examples, t=10**6)
@@ -784,6 +810,8 @@ claim(f"trained with k = 10, but started empty 10 steps before the end: right {s
 # The same trick as a shortcut: **add**, instead of multiply. Time is depth.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.models.cells import LSTM
+
 show(LSTM)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -806,6 +834,13 @@ show(LSTM)
 show(Reader.grad)
 
 # %% slideshow={"slide_type": "skip"}
+from itertools import islice
+
+from shared.descent import iterates
+from shared.problems.sequences import Adding
+from shared.race import Method, Outcome, Range, compare
+
+
 def steps_to_solve(f, lr, starts, steps, below=0.02):
     """The first step (of 0, 20, 40, ...) with a squared error below 0.02 on new sequences, inf if none; for each start."""
     test, solved = replace(f, batch_size=60, t=10**6), np.full(starts.shape[:-1], np.inf)
@@ -866,6 +901,8 @@ show(fig, alt="Steps to solve the adding problem on a logarithmic axis: the plai
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems.sequences import gradient_by_lag
+
 BIASES, f = (0.0, 1.0, 3.0), reader(LSTM, 50)
 initial = {b: gradient_by_lag(f, f.start(SEEDS, 1, b))[0] for b in BIASES}                  # (3 seeds, 50 lags)
 starts = np.stack([f.start(SEEDS, 1, b) for b in BIASES])
@@ -971,6 +1008,8 @@ show(fig, alt="Steps to solve the adding problem against the initial gradient: t
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems.sequences import Forecast
+
 T, ORDERS = 24, (1, 2, 3, 6, 9, 12, 18, 24)
 
 def autoregression(z, test, p):

@@ -33,23 +33,14 @@
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import math
 import tempfile
-from itertools import combinations
-from pathlib import Path
 
 import numpy as np
-from IPython.display import Markdown
-from matplotlib.colors import TwoSlopeNorm
 
-from shared import chance
 from shared.course import check, claim, show
-from shared.descent import run
 from shared.explorers import side_by_side as parity_explorer
 from shared.figures import plots, theme
-from shared.frameworks import LIBRARIES, Recipe, available, catalogue, costs, parity, training
-from shared.frameworks.conventions import RpropLate, convention
-from shared.frameworks.problem import OnLandscape, tiny_network
-from shared.frameworks.processes import Elsewhere
-from shared.frameworks.pytorch import without_bfloat16
+from shared.frameworks import LIBRARIES, Recipe, catalogue, parity
+from shared.frameworks.problem import tiny_network
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ## Play first
@@ -70,12 +61,16 @@ parity_explorer.explorer()
 # Below, the real libraries run.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.frameworks import available
+
 libraries = available(LIBRARIES)
 libraries["PyTorch"].require().set_num_threads(1)             # small tensors: threads cost more than they bring
 for name, library in libraries.items():
     print(f"{name:11} {library.version}")
 
 # %% slideshow={"slide_type": "skip"}
+from shared.frameworks.processes import Elsewhere
+
 # Keras has three backends, and a process has one of them. Two more processes start here and work while you read on.
 cases = {name: [case.name for case in parity.CASES if name in case.shared(libraries)] for name in libraries}
 on_torch = Elsewhere("torch", {"Keras": cases["Keras"]}, training=True)
@@ -388,6 +383,9 @@ print("per parameter:", {name: tuple(value.shape) for name, value in state.items
 # `state_dict()` is a plain dictionary. It numbers the parameters by their order, so rebuild the optimizer with the same order.
 
 # %% slideshow={"slide_type": "skip"}
+from pathlib import Path
+
+
 def some_torch_steps(p, optimizer, steps):
     for t in steps:
         p.grad = torch.tensor(f.grads([p.detach().numpy()], t)[0])
@@ -491,6 +489,8 @@ plots.label_ends(ax)
 show(fig, alt="Difference of Keras' schedule-free AdamW from Optax: on TensorFlow and PyTorch large from the second step, on JAX at rounding.")
 
 # %% slideshow={"slide_type": "skip"}
+from shared.frameworks.problem import OnLandscape
+
 claim(f"on JAX Keras agrees with Optax to {largest(jax_paths[free], optax_free):.0e}, on TensorFlow it is "
       f"off by {largest(keras_paths[free], optax_free):.0e}",
       largest(jax_paths[free], optax_free) < 1e-5 and largest(keras_paths[free], optax_free) > 1e-3)
@@ -548,6 +548,9 @@ show(fig, alt="Norms of four tensors: global clipping shortens all of them by on
 # before the optimizer is built.
 
 # %% slideshow={"slide_type": "skip"}
+from shared import chance
+
+
 def keras_sgd(grads, **options):
     x = keras.Variable(np.ones(3, "float32"), name="bias")
     optimizer = keras.optimizers.SGD(0.1, **options)
@@ -626,6 +629,8 @@ right.legend(loc="upper left")
 show(fig, alt="Left: most optimizers exist in one library only. Right: numbers of optimizers and schedules of each library; Optax has most optimizers, PyTorch most schedules.")
 
 # %% slideshow={"slide_type": "skip"}
+from IPython.display import Markdown
+
 several = {name: row for name, row in families.items() if len(row) > 1}
 Markdown(catalogue.markdown(several, libraries, "optimizer", lambda names: ", ".join(f"`{n}`" for n in names or ()) or "–"))
 
@@ -690,6 +695,10 @@ for stage, values in stages.items():
     print(f"{stage:10} {np.sum(values < parity.FLOAT32):3} of {len(values)} pairs within 1e-5")
 
 # %% slideshow={"slide_type": "subslide"}
+from itertools import combinations
+
+from matplotlib.colors import TwoSlopeNorm
+
 PAIRS = {f"{a[0]} {b[0]}": (a, b) for a, b in combinations(LIBRARIES, 2)}
 fig, axes = theme.figure(9.6, 5.0, 1, 3, sharey=True)
 for ax, stage, title in zip(axes, parity.STAGES, ("defaults", "same numbers", "corrected")):
@@ -749,6 +758,9 @@ Markdown("\n".join(lines))
 # | **ScheduleFreeAdamW**, Keras | a defect: the old point is overwritten | on JAX it agrees |
 
 # %% slideshow={"slide_type": "skip"}
+from shared.descent import run
+from shared.frameworks.conventions import RpropLate
+
 case = parity.BY_NAME["Rprop"]
 late = libraries["Optax"].run(Recipe(tiny_network(**case.problem), "Rprop", case.numbers, dtype="float64"))
 
@@ -764,6 +776,8 @@ claim(f"Optax' first step of Rprop is {abs(late[1] - late[0]).max():.0f}; ours, 
       np.array_equal(late[0], late[1]) and largest(ours, late) < 1e-9)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.frameworks.pytorch import without_bfloat16
+
 muon = parity.BY_NAME["Muon"]
 recipe = parity.recipe(muon, libraries["PyTorch"], "numbers")
 recipe.native["adjust_lr_fn"] = "match_rms_adamw"             # 0.2 √max(rows, columns), as in Keras
@@ -790,6 +804,8 @@ show(RpropLate)
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.frameworks.conventions import convention
+
 falling = np.geomspace(1.0, 0.1, 300)
 
 class Falling:
@@ -1005,6 +1021,8 @@ claim("both keep float32 weights", layer.weight.dtype == torch.float32 and dense
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.frameworks import costs
+
 rules = ("SGD", "Momentum", "RMSprop", "Adafactor", "Lion", "Muon", "Adam", "AMSGrad", "FTRL")
 memory = {rule: {name: costs.state(name, rule) for name, library in libraries.items() if library.has(rule)} for rule in rules}
 claim("Adafactor keeps, per weight of a 256 × 128 matrix: "
@@ -1052,6 +1070,8 @@ claim("compiling helps by far: Optax with jit and Keras as a graph are at least 
 # The four functions say the same in four dialects. Read two of them side by side.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.frameworks import training
+
 show(training.in_pytorch)
 
 # %% slideshow={"slide_type": "skip"}
