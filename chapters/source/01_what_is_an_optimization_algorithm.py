@@ -32,7 +32,6 @@
 # Collect answers (try at random, change one at a time, copy the best). The chapter measures how well each of them does.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy

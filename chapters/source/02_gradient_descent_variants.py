@@ -28,7 +28,6 @@
 # - Choose, compose and read learning-rate schedules.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits

@@ -32,7 +32,6 @@
 # The last one comes in the fourth part.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-
 import numpy as np
 import torch
 

@@ -32,7 +32,6 @@
 # when everybody's rate is turned up? Keep the bets on the board; the damping plane settles them.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-
 import numpy as np
 import torch
 
@@ -52,7 +51,7 @@ torch.set_num_threads(1)
 from shared.explorers import trajectories
 
 trajectories.explorer(landscape="River valley", methods=("SGD", "Momentum", "Nesterov"),
-                 offered=("SGD", "Momentum", "Nesterov", "Adam"))
+                      offered=("SGD", "Momentum", "Nesterov", "Adam"))
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # 1. Press play. Who leaves the bend first? Who shoots past it?

@@ -32,7 +32,6 @@
 # If time is short, skip conjugate gradients and Levenberg-Marquardt.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-
 import numpy as np
 import torch
 

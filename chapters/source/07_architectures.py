@@ -31,7 +31,6 @@
 # One question runs through the chapter: where does the gradient go? To which pixels, which layers, which moments. Ask it at every figure.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-
 import numpy as np
 import torch
 
