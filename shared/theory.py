@@ -207,3 +207,13 @@ def critical_gain(activation):
     gain, χ = np.sqrt(q / square), q * slope / square
     i = int((χ >= 1 - 1e-6).argmax())
     return float(gain[0] if i == 0 else np.interp(1.0, χ[i - 1 : i + 1], gain[i - 1 : i + 1]))
+
+
+def batch_norm_factor(activation):
+    """By what a layer with batch norm multiplies the root mean square of the deltas: √(E[φ'(u)²] / Var φ(u)) ≥ 1.
+
+    u is standard normal, the network wide, the batch large. √(π/(π − 1)) = 1.21 for ReLU whatever the weights' variance
+    (Yang et al. 2019); at least 1 for every φ by the Gaussian Poincaré inequality.
+    """
+    φ, dφ = NONLINEARITIES[activation]
+    return float(np.sqrt(dφ(_Z) ** 2 @ _NORMAL / (φ(_Z) ** 2 @ _NORMAL - (φ(_Z) @ _NORMAL) ** 2)))

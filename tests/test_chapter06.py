@@ -86,3 +86,9 @@ def test_the_batch_norm_maps_are_the_network():
     middle = batchnorm.SIDE // 2
     assert found["batch"]["map"][middle, middle] == pytest.approx(loss.item(), rel=1e-5)
     assert found["none"]["line"][0] < found["none"]["start"]
+
+
+def test_batch_norm_lets_deltas_grow_whatever_the_activation():
+    assert theory.batch_norm_factor("relu") == pytest.approx((np.pi / (np.pi - 1)) ** 0.5, rel=1e-3)
+    assert theory.batch_norm_factor("linear") == pytest.approx(1)
+    assert all(theory.batch_norm_factor(a) >= 1 - 1e-9 for a in theory.NONLINEARITIES)
