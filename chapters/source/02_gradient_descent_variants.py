@@ -1013,8 +1013,10 @@ warm = schedules.Join((schedules.Warmup(lr=1.0, steps=10), schedules.Cosine(lr=1
 claim("steps 0, 9, 10, 55, 100: " + ", ".join(f"{warm(k):.2f}" for k in (0, 9, 10, 55, 100)),
       warm(9) == warm(10) == 1.0 and abs(warm(55) - 0.5) < 1e-12 and warm(100) < 1e-12)
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# "Early gradients are large", one reads. Are they? And does a warm-up pay here, when both may choose their rate?
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Does a warm-up pay here?
+#
+# "Early gradients are large", one reads. Are they? And does a warm-up help, when both schedules may choose their rate?
 
 # %% slideshow={"slide_type": "-"}
 norms = []  # of the full gradient, before and after 25 steps at the tuned constant rate
