@@ -895,7 +895,7 @@ show(fig, alt="Steps to solve the adding problem on a logarithmic axis: the plai
 #
 # <details><summary><b>Predict:</b> b = 0, 1, 3. By what factor does the gradient at lag 49 change? And the number of steps to solve T = 50?</summary>
 #
-# The gradient changes by many powers of ten. The number of steps hardly. One explanation: Adam divides by the gradient's size, and
+# The gradient changes by many powers of ten. The number of steps does not follow: the largest gradient has no lead. One explanation: Adam divides by its size, and
 # training moves the biases themselves.
 # </details>
 
@@ -914,9 +914,9 @@ for b in BIASES:
 least = min(min(at49[1.0] / at49[0.0]), min(at49[3.0] / at49[1.0]))
 claim(f"each bias multiplies the initial gradient at lag 49 by {least:.0f} or more, 3 of 3 seeds", least > 30)
 middle = [np.median(s) for s in steps_to.values()]
-claim(f"median steps to solve: {', '.join(f'{m:.0f}' for m in middle)}: within a factor "
-      f"{max(middle) / min(middle):.1f}",
-      max(middle) / min(middle) < 3)
+said = [f"{m:.0f}" if np.isfinite(m) else f"not in {len(xs) * 10 - 10}" for m in middle]
+claim(f"median steps to solve for b = 0, 1, 3: {', '.join(said)}. The largest gradient has no lead",
+      middle[2] > 0.5 * min(middle[:2]) and 0.4 < middle[1] / middle[0] < 2.5)
 
 # %% slideshow={"slide_type": "-"}
 fig, (left, right_) = theme.figure(9, 3.5, 1, 2)
