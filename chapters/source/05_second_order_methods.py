@@ -577,6 +577,7 @@ names = counts.ranking()[::-1]
 ax.barh(names, [np.median(counts.values(n)) for n in names], color=[theme.COLORS.get(shades.get(n, n), theme.FAINT) for n in names])
 ax.bar_label(ax.containers[0], padding=4, fmt="%.0f")
 ax.set(xlabel="points asked, median of five draws (Newton: plus as many Hessians)", title="tumours, to a gradient of 10⁻⁸")
+ax.margins(x=0.08)
 show(fig, alt="Bars of the number of gradients each method needs on the tumours: Newton fewest, then L-BFGS; gradient descent most.")
 
 # %% slideshow={"slide_type": "-"}
@@ -850,7 +851,7 @@ convex = Softmax(np.c_[digits.x_train, np.ones(len(digits.x_train))], digits.y_t
 start, size, η = np.zeros(convex.dim), 32, 0.3
 plain, consistent = "L-BFGS, two batches", "L-BFGS, one batch"
 made = {plain: LBFGS, consistent: lambda lr: LBFGS(lr, consistent=True), "SGD": SGD}
-shade = {plain: theme.INK, consistent: theme.color("LBFGS"), "SGD": theme.color("SGD")}
+shade = {plain: theme.INK, consistent: theme.color("LBFGS")}
 
 def errors_of_y(seed):
     """How wrong y is, against the y of all examples and relative to it, along a run of SGD: two batches, one batch."""
@@ -863,15 +864,15 @@ def errors_of_y(seed):
 
 wrong = np.array([list(errors_of_y(seed)) for seed in range(5)])                       # (seeds, steps, 2)
 losses = {name: np.array([convex(run(make(lr=η), MiniBatch(convex, size, seed=seed), start, 250)[::5]) for seed in range(10)])
-          for name, make in made.items()}
+          for name, make in made.items() if name != "SGD"}
 
 # %% slideshow={"slide_type": "subslide"}
 fig, (left, right) = theme.figure(9, 3.3, 1, 2, width_ratios=(1, 1.5))
 for column, name in enumerate((plain, consistent)):
     left.semilogy(range(20, 200, 20), np.median(wrong[..., column], 0), "o-", color=shade[name], label=name.split(", ")[1])
-left.set(xlabel="step", ylabel="error of y, relative to y", title="what the pair says")
+left.set(xlabel="step", ylabel="error of y, relative to y", title="what the pair says", ylim=(0.1, 10))
 left.legend()
-for name in made:
+for name in losses:
     plots.band(right, losses[name], name, x=np.arange(0, 251, 5), color=shade[name])
 right.set(yscale="log", xlabel="step", ylabel="loss on all training digits", title=f"η = {η}: median and range of ten", ylim=(0.2, 1e6))
 right.legend(loc="upper left")
@@ -916,8 +917,7 @@ claim(f"softmax, batches of {size}: consistent L-BFGS ends at {tie} of SGD's los
 #
 # <details><summary><b>Predict:</b> with batches of 256 the noise is √8 times smaller. Does L-BFGS beat Adam now?</summary>
 #
-# Sometimes, by far. At other times it loses by as much: it is a matter of the seed, even with its best rate.
-# Adam ends at nearly the same loss each time.
+# That is a matter of the seed: even at its best rate, its last loss changes far more from one seed to the next than Adam's.
 # </details>
 
 # %% slideshow={"slide_type": "-"}
@@ -1038,8 +1038,8 @@ print(f"in processor time K-FAC needs {by_layer.ratio('K-FAC', 'Adam', 'seconds'
       f"{by_matrix.ratio('Shampoo', 'Adagrad', 'seconds')} of Adagrad's")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Fewer steps is not less time: look at the last line before you choose. On a network this small it measures Python as much
-# as arithmetic. What a layer of width $n$ costs on a batch of $B$: about $3Bn^2$ multiplications for the gradient, of the order of $n^3$ for
+# Fewer steps is not less time: the last line says how much of the gain the dearer steps take back here. On a network this small
+# it measures Python as much as arithmetic. What a layer of width $n$ costs on a batch of $B$: about $3Bn^2$ multiplications for the gradient, of the order of $n^3$ for
 # K-FAC's two inverses. So the balance moves towards curvature when the batch is large *against the width*, when the inverses
 # are refreshed only now and then, and when you need many digits. It moves away with wide layers and small batches.
 
