@@ -61,8 +61,8 @@ def per_layer(values):
 def thermometer(model, step):
     """Take a step (call `step()`) and return ‖Δw‖/‖w‖ of every weight matrix, by name: about 1e-3 is healthy.
 
-    A rule of thumb of A. Karpathy's, for the first steps: weights that a large rate has blown up give small ratios
-    later. inf where ‖w‖ was 0.
+    A rule of thumb of A. Karpathy's, for the first steps: later a network that was destroyed may read the same. inf
+    where ‖w‖ was 0.
     """
     weights = {name: w for name, w in model.named_parameters() if w.ndim > 1}
     before = {name: w.detach().clone() for name, w in weights.items()}
