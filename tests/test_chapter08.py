@@ -1,12 +1,18 @@
-"""Chapter 8: its explorers, every control across its range, its simulations, and its codecs."""
+"""Chapter 8: its explorers, every control across its range, its simulations, its codecs, and its printed command."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from shared import data
-from shared.distributed import simulate
+from shared.distributed import simulate, training
 from shared.distributed.asynchronous import CODECS
-from shared.distributed.compression import Full, Int8, Sign, TopK, nbytes, power_sgd, with_feedback
+from shared.distributed.compression import Full, Int8, Sign, TopK, nbytes, power_sgd, travels, with_feedback
+from shared.distributed.launch import environment
 from shared.explorers import cost_planner, local_sgd, ring
 from shared.figures.live import sweep
 from shared.optimizers import SGD
@@ -163,3 +169,35 @@ def test_local_sgd_that_always_meets_is_data_parallel(problem):
     np.testing.assert_allclose(full, met[-1], rtol=1e-9, atol=1e-13)
     alone = simulate.local_sgd(problem, rows, 2, 6, 0.5, **more)
     assert len(alone) == 4 and min(np.abs(x - met[-1]).max() for x in (alone[-1], low)) > 1e-3
+
+
+def test_a_gathered_message_saves_only_below_2n_over_m_workers():
+    n, m = 800, 100
+    for p in range(2, 40):
+        assert (travels(m, p, adds=False) < travels(n, p, adds=True)) == (p < 2 * n / m)
+        assert travels(m, p, adds=True) * n == pytest.approx(travels(n, p, adds=True) * m)
+
+
+def test_messages_that_add_up_are_those_that_say_so():
+    g = np.random.default_rng(0).normal(size=(2, 200))
+    for codec in (Full(), TopK(0.01), Sign(), Int8()):
+        sent = [codec.decode(codec.encode(v), 200) for v in (*g, g.sum(0))]
+        assert codec.adds == np.allclose(sent[0] + sent[1], sent[2], atol=1e-5)
+
+
+# ---- The cluster -------------------------------------------------------------------------------------------------
+def test_the_printed_command_runs_where_ranks_do_not_divide_the_batch(tmp_path):
+    """As the chapter prints it, but on five processors of one machine."""
+    source = (Path(__file__).parents[1] / "chapters/source/08_parallel_and_distributed.py").read_text(encoding="utf-8")
+    printed = re.search(r"# torchrun (.*?)# ```", source, re.DOTALL)[1].replace("\\\n#", " ").split()
+    here = {"--nnodes=4": "--standalone", "--nproc-per-node=8": "--nproc-per-node=5", "nccl": "gloo",
+            "RESULTS": str(tmp_path / "not" / "there")}  # fmt: skip
+    command = [here.get(word, word) for word in printed if not word.startswith("--rdzv")]
+    subprocess.run([sys.executable, "-m", "torch.distributed.run", *command], cwd=Path(__file__).parents[1],
+                   env=environment(200, tmp_path), check=True, timeout=240)  # fmt: skip
+    with np.load(tmp_path / "not" / "there" / "results.npz") as found:
+        for name, optimizer in (("by_hand", "sgd"), ("ddp", "sgd"), ("fsdp", "adam")):
+            x = training.single(optimizer)
+            np.testing.assert_allclose(found[f"{name}/x"], x, atol=1e-12 * np.abs(x).max(), err_msg=name)
+        assert len(found["timings/bytes"]) == len(found["timings/ring"]) > 0
+        assert (found["timings/ring"] > 0).all()

@@ -58,6 +58,8 @@ def test_every_split_equals_one_process():
     kept = found["zero_by_hand"]["bytes"]
     assert (np.diff(kept, axis=0) <= 0).all() and kept[3].sum() == pytest.approx(kept[0].sum() / 2)
     assert found["fsdp"]["bytes"].tolist() == kept[3].tolist()
+    assert found["zero_by_hand"]["alive"][:, 0].tolist() == pytest.approx(kept.sum(1).tolist(), rel=1e-3)
+    assert found["accumulated"]["all_reduces"] == training.STEPS == found["accumulated"]["without"] / 4
 
 
 def test_three_ranks_do_not_divide_the_vector():

@@ -25,13 +25,15 @@
 # - Write a ring all-reduce with nothing but send and receive.
 # - Predict the time of a communication, the memory of a rank and the idle time of a pipeline before you buy anything.
 # - Say what waiting costs, and what happens to the optimization when you stop waiting.
-# - Send a hundredth of the gradient without losing it.
+# - Send a hundredth of the gradient without losing it, and say for how many workers that saves anything.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # Everything with "ranks" runs in real processes on this machine. What is simulated says so. Start-up takes some seconds,
 # so start the two launches before the talk.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
@@ -126,8 +128,8 @@ show(data_parallel.by_hand)
 # %% slideshow={"slide_type": "skip"}
 parities = ("by_hand", "ddp", "accumulated", "zero_by_library", "fsdp", "tensor_by_hand", "tensor_by_library",
             "pipeline_by_hand", "pipeline_by_library")
-two = launch("timings", "all_reduces", "unequal", "zero_by_hand", "local_sgd_is_data_parallel", "compressed", *parities, processes=2,
-             options={"timings": {"sizes": [2**k for k in range(12, 24)], "repeats": 20, "algorithms": ["library"]}})
+two = launch("timings", "all_reduces", "unequal", "synced_batch_norm", "zero_by_hand", "local_sgd_is_data_parallel",
+             *parities, processes=2, options={"timings": {"repeats": 20, "algorithms": ["library"]}})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Now the reference: one process, the whole batch, this notebook's own. The difference is relative to the largest parameter.
@@ -142,11 +144,21 @@ def difference(x, optimizer="sgd"):
 equal = {name: difference(two[name]["x"], "adam" if name in ("zero_by_library", "fsdp") else "sgd") for name in parities}
 for name, error in equal.items():
     print(f"{name:22} {error:.0e}")
-claim(f"nine ways to split {len(alone['sgd']):,} parameters and 20 steps, largest difference from one process {max(equal.values()):.0e}", max(equal.values()) < 1e-12)
+claim(f"{len(equal)} ways to split {len(alone['sgd']):,} parameters and {training.STEPS} steps: largest difference "
+      f"from one process {max(equal.values()):.0e}",
+      max(equal.values()) < 1e-12)
 
 # %% slideshow={"slide_type": "skip"}
 weighted, averaged = (difference(two["unequal"][k]) for k in ("weighted", "averaged"))
-claim(f"shards of 3/4 and 1/4: weighted {weighted:.0e}; averaged as if equal {averaged:.1%} off after 20 steps", weighted < 1e-12 and averaged > 0.03)
+claim(f"shards of 3/4 and 1/4: weighted {weighted:.0e}; averaged as if equal {averaged:.1%} off after {training.STEPS} steps",
+      weighted < 1e-12 and averaged > 0.03)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Libraries average over the ranks. Where the ranks do not divide the batch that is the same mistake, and no message says so. So
+# multiply each rank's loss by $p|S_r|/B$:
+
+# %% slideshow={"slide_type": "skip"}
+show(training.share_of_loss)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Where the equality ends: batch norm
@@ -157,7 +169,7 @@ claim(f"shards of 3/4 and 1/4: weighted {weighted:.0e}; averaged as if equal {av
 # <details><summary><b>Predict:</b> 64 examples on 8 ranks, batch norm on each rank's own 8. How far is the mean gradient from the true one?</summary>
 #
 # Not a rounding error: tens of percent. It is not wrong either. It is another function: batch norm with batches of 8. Synchronised batch
-# norm (an all-reduce of mean and variance) restores the equality.
+# norm restores the equality: the sums of $x$ and $x^2$ go through an all-reduce, and so do their gradients on the way back.
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -176,7 +188,12 @@ def shard_error(norm, ranks, seed):
 layer, batch = ([shard_error(norm, 8, seed) for seed in range(3)]
                 for norm in (torch.nn.LayerNorm, torch.nn.BatchNorm1d))
 claim(f"8 shards of 8: layer norm exact ({max(layer):.0e})", max(layer) < 1e-12)
-claim(f"batch norm is off by {min(batch):.0%} or more, 3 seeds", min(batch) > 0.2)
+claim(f"batch norm is off by {min(batch):.0%} or more, {len(batch)} seeds", min(batch) > 0.1)
+
+# %% slideshow={"slide_type": "skip"}
+off = {name: float(two["synced_batch_norm"][name]) for name in ("own", "synced")}
+claim(f"two processes: batch norm of each rank's half {off['own']:.0%} off, synchronised {off['synced']:.0e}",
+      off["own"] > 0.02 and off["synced"] < 1e-12)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Split the memory: ZeRO and FSDP
@@ -185,14 +202,16 @@ claim(f"batch norm is off by {min(batch):.0%} or more, 3 seeds", min(batch) > 0.
 # a float32 copy and two moments. ZeRO's idea: **rank $r$ owns slice $r$**, and only the owner updates it
 # (Rajbhandari et al. 2020). Let there be $p$ ranks and $d$ parameters.
 #
-# | stage | sliced | instead of one all-reduce | bytes a rank (Adam, 16 bytes) |
+# | stage | sliced | messages | bytes a rank keeps (Adam, 16 bytes) |
 # |:--|:--|:--|:--|
 # | 0 | nothing | all-reduce $g$ | $16\,d$ |
-# | 1 | optimizer | all-reduce $g$, all-gather $x$ | $(4 + 12/p)\,d$ |
+# | 1 | optimizer | reduce-scatter $g$, all-gather $x$ | $(4 + 12/p)\,d$ |
 # | 2 | + gradient | reduce-scatter $g$, all-gather $x$ | $(2 + 14/p)\,d$ |
 # | 3 | + parameters | all-gather $x$ (twice), reduce-scatter $g$ | $16\,d/p$ |
 #
-# A ring all-reduce *is* a reduce-scatter and an all-gather: stage 2 sends no byte more than stage 0. Stage 3 sends half as much again.
+# A ring all-reduce *is* a reduce-scatter and an all-gather: stages 1 and 2 send no byte more than stage 0. Stage 3 sends half as much again.
+# "Keeps" means between two steps, without activations. At the moment of use a whole $x$ or $g$ must be there: of all layers in the code
+# by hand, of one layer at a time in FSDP.
 
 # %% slideshow={"slide_type": "skip"}
 show(sharded.zero)
@@ -200,11 +219,25 @@ show(sharded.zero)
 # %% slideshow={"slide_type": "skip"}
 stages = two["zero_by_hand"]
 errors = [difference(x, "adam") for x in stages["x"]]
-claim(f"stages 0 to 3 by hand: differences from one process {', '.join(f'{e:.0e}' for e in errors)}", max(errors) < 1e-12)
+claim(f"stages 0 to 3 by hand: differences from one process {', '.join(f'{e:.0e}' for e in errors)}",
+      max(errors) < 1e-12)
 predicted = np.array([cost.memory(len(alone["adam"]), 2, stage, weights=8, gradient=8, optimizer=16) for stage in range(4)])   # float64
-claim(f"bytes kept on rank 0: within {np.abs(stages['bytes'] / predicted - 1).max():.1%} of the model for all stages and parts", np.abs(stages["bytes"] / predicted - 1).max() < 0.01)
-claim(f"FSDP2 keeps {two['fsdp']['bytes'].sum():,} bytes, stage 3 by hand {stages['bytes'][3].sum():,}", two["fsdp"]["bytes"].sum() == stages["bytes"][3].sum())
-claim(f"torch's ZeroRedundancyOptimizer deals out whole tensors: moments of {two['zero_by_library']['bytes'].tolist()} bytes on the two ranks", two["zero_by_library"]["bytes"].sum() == 16 * len(alone["adam"]))
+between, full = stages["alive"].T                                    # all tensors of the process that are alive
+print("alive between two steps:", between, " at the fullest moment:", full)
+gap = np.abs(between / predicted.sum(1) - 1).max()
+claim(f"all tensors alive on rank 0 between two steps: within {gap:.1%} of the table, for all stages",
+      gap < 0.01)
+parts_gap = np.abs(stages["bytes"] / predicted - 1).max()
+claim(f"and so are parameters, gradient and optimizer, each by itself ({parts_gap:.1%})",
+      parts_gap < 0.01)
+claim(f"stage 3 keeps {between[3] / between[0]:.0%} of stage 0, but at its fullest moment it has {full[3] / full[0]:.0%}",
+      between[3] < 0.55 * between[0] and full[3] > 0.7 * full[0])
+fsdp = int(two["fsdp"]["alive"])
+claim(f"FSDP2: {fsdp:,} bytes alive between two steps, stage 3 by hand {between[3]:,}",
+      abs(fsdp / between[3] - 1) < 0.01)
+moments = two["zero_by_library"]["bytes"]
+claim(f"torch's ZeroRedundancyOptimizer deals out whole tensors: moments of {moments.tolist()} bytes on the two ranks",
+      moments.sum() == 16 * len(alone["adam"]) and moments.max() > 1.5 * moments.min())
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(8.6, 3.6)
@@ -214,13 +247,15 @@ for part, values, colour in zip(names, kept.T, (BLUE, ORANGE, GREEN)):
     ax.bar(range(5), values, bottom=bottom, color=colour, width=0.6, label=part)
     bottom = bottom + values
 ax.hlines(predicted.sum(1) / 1e3, np.arange(4) - 0.4, np.arange(4) + 0.4, color=theme.INK, label="predicted")
+ax.plot(range(4), full / 1e3, "v", color=theme.MUTED, label="fullest moment")
 ax.set_xticks(range(5), ["stage 0", "stage 1", "stage 2", "stage 3", "FSDP2"])
-ax.set(ylabel="kilobytes on rank 0", title="memory by stage, two ranks, measured", ylim=(0, 480))
-ax.legend(ncols=4, loc="upper right")
-show(fig, alt="Bytes of parameters, gradient and optimizer on one of two ranks by ZeRO stage: they fall from stage 0 to stage 3, and FSDP2 equals stage 3.")
+ax.set(ylabel="kilobytes on rank 0", title="kept between two steps, two ranks, measured", ylim=(0, 560))
+ax.legend(ncols=5, loc="upper right", fontsize=9, columnspacing=1)
+show(fig, alt="Bytes of parameters, gradient and optimizer kept on one of two ranks by ZeRO stage: they fall from stage 0 to stage 3, FSDP2 equals stage 3. The fullest moment of a step falls much less.")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# Two ranks halve what is sliced. With 64 ranks stage 3 is a 64th. The cost planner at the end shows it.
+# Two ranks halve what is sliced. With 64 ranks stage 3 keeps a 64th. The cost planner at the end shows it. "Measured" asks Python's garbage
+# collector for every tensor of the process, and does not believe the code.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Split the matrices: tensor parallel
@@ -240,7 +275,8 @@ show(fig, alt="Bytes of parameters, gradient and optimizer on one of two ranks b
 
 # %% slideshow={"slide_type": "skip"}
 show(tensor_parallel.tensor_by_hand)
-claim(f"tensor parallel by hand {equal['tensor_by_hand']:.0e}, by parallelize_module {equal['tensor_by_library']:.0e}", max(equal["tensor_by_hand"], equal["tensor_by_library"]) < 1e-12)
+claim(f"tensor parallel by hand {equal['tensor_by_hand']:.0e}, by parallelize_module {equal['tensor_by_library']:.0e}",
+      max(equal["tensor_by_hand"], equal["tensor_by_library"]) < 1e-12)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Split the layers: pipeline
@@ -263,14 +299,18 @@ show(pipeline.gpipe)
 # time instead of computing; the messages between them are real.
 
 # %% slideshow={"slide_type": "skip"}
-four = launch("pipeline_clock", "all_reduces", "slow_network", "overlap", "stragglers", "local_sgd", "diloco", "parameter_server", "hogwild", processes=4,
-              options={"parameter_server": {"slow": 0.02, "updates": 200}})
+four = launch("pipeline_clock", "all_reduces", "slow_network", "overlap", "stragglers", "local_sgd", "diloco", "parameter_server", "hogwild", "compressed", "ddp",
+              processes=4, options={"parameter_server": {"slow": 0.02, "updates": 200}, "ddp": {"batch": 50}})
+uneven = np.abs(four["ddp"]["x"] - training.single(batch=50)).max() / np.abs(training.single(batch=50)).max()
+claim(f"DDP with 50 examples on four ranks, shares weighted: {uneven:.0e} from one process",
+      uneven < 1e-12)
 clock = four["pipeline_clock"]
 micros = clock["micros"]
 measured = 1 - 0.06 * micros / clock["seconds"]                      # a micro-batch works for 0.02 s forward and 0.04 s back
 for m, idle in zip(micros, measured):
     print(f"m = {m:2}: bubble measured {idle:.3f}, predicted {cost.bubble(4, m):.3f}")
-claim("the bubble shrinks with every doubling of m, and is nowhere below the prediction", (np.diff(measured) < 0).all() and (measured > cost.bubble(4, micros) - 0.01).all())
+claim("the bubble shrinks with every doubling of m, and is nowhere below the prediction",
+      (np.diff(measured) < 0).all() and (measured > cost.bubble(4, micros) - 0.01).all())
 
 # %% slideshow={"slide_type": "subslide"}
 fig, (left, right) = theme.figure(9.4, 3.6, 1, 2, gridspec_kw={"width_ratios": [1.6, 1]})
@@ -308,7 +348,10 @@ claim(f"the mean of four means is off by {naive:.0%}", naive > 0.1)
 claim(f"weighted by tokens: {right:.0e}", right < 1e-12)
 
 # %% slideshow={"slide_type": "skip"}
-claim(f"DDP with four micro-batches and one all-reduce a step: {equal['accumulated']:.0e} from one process", equal["accumulated"] < 1e-12)
+sent, unheld = (int(two["accumulated"][k]) for k in ("all_reduces", "without"))
+claim(f"DDP, four micro-batches, {training.STEPS} steps: {sent} all-reduces with no_sync, {unheld} without; "
+      f"{equal['accumulated']:.0e} from one process",
+      sent == training.STEPS and unheld == 4 * sent and equal["accumulated"] < 1e-12)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Pay time for memory: activation checkpointing
@@ -382,10 +425,12 @@ local_sgd.explorer()
 # curvature is forgotten. That is **client drift**.
 
 # %% slideshow={"slide_type": "skip"}
-claim(f"local SGD with H = 1 in two processes is data parallel: {np.abs(two['local_sgd_is_data_parallel']['x'] - training.single('plain')).max():.0e}",
-      np.abs(two["local_sgd_is_data_parallel"]["x"] - training.single("plain")).max() < 1e-12)
+apart = np.abs(two["local_sgd_is_data_parallel"]["x"] - training.single("plain")).max()
+claim(f"local SGD with H = 1 in two processes is data parallel: {apart:.0e}",
+      apart < 1e-12)
 real = four["local_sgd"]
-claim(f"four processes, 60 steps from loss {real['start']:.2f}: H = 1 ends at {real['losses'][0]:.3f}, H = 10 at {real['losses'][1]:.3f} with {real['bytes'][0] / real['bytes'][1]:.0f} times fewer bytes",
+claim(f"four processes, 60 steps from loss {real['start']:.2f}: H = 1 ends at {real['losses'][0]:.3f}, "
+      f"H = 10 at {real['losses'][1]:.3f} with {real['bytes'][0] / real['bytes'][1]:.0f} times fewer bytes",
       real["losses"][1] < 1.15 * real["losses"][0] and real["bytes"][0] > 9 * real["bytes"][1] and real["same"].all())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -401,10 +446,14 @@ claim(f"four processes, 60 steps from loss {real['start']:.2f}: H = 1 ends at {r
 Hs = (1, 5, 20, 100)
 dealt = {mixed: simulate.shards(Y, 10, mixed) for mixed in (True, False)}
 ends = {mixed: np.array([f(simulate.local_sgd(f, rows, H, 400, 0.5)[-1]) for H in Hs]) for mixed, rows in dealt.items()}
-claim(f"data at random: 20 times fewer bytes for {np.max(ends[True][2] / ends[True][0]) - 1:.1%} more loss at most, 3 of 3 seeds", np.max(ends[True][2] / ends[True][0]) < 1.05)
-claim(f"sorted by label: loss {ends[False][0].mean():.2f} at H = 1, {ends[False][2].mean():.2f} at H = 20", ends[False][2].min() > 2.5 * ends[False][0].max())
+more = np.max(ends[True][2] / ends[True][0]) - 1
+claim(f"data at random: {Hs[2]} times fewer bytes for {more:.1%} more loss at most, 3 of 3 seeds",
+      more < 0.05)
+claim(f"sorted by label: loss {ends[False][0].mean():.2f} at H = 1, {ends[False][2].mean():.2f} at H = {Hs[2]}",
+      ends[False][2].min() > 2 * ends[False][0].max())
 gentle = f(simulate.local_sgd(f, dealt[False], 20, 400, 0.05)[-1])
-claim(f"a tenth of the rate does not repair it in as many steps: loss {gentle.mean():.2f}", gentle.min() > ends[False][2].max())
+claim(f"a tenth of the rate does not repair it in as many steps: loss {gentle.mean():.2f}",
+      gentle.min() > ends[False][0].max())
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(8.4, 3.6)
@@ -429,11 +478,12 @@ show(asynchronous.rounds)
 
 # %% slideshow={"slide_type": "skip"}
 path = four["diloco"]["losses"]
-claim(f"DiLoCo, four processes, 6 rounds of 10 steps: loss {path[0]:.2f} → {path[-1]:.2f}, below local SGD's {real['losses'][1]:.2f} at the same number of bytes",
-      path[-1] < 0.9 * real["losses"][1] and four["diloco"]["bytes"] == real["bytes"][1])
+fewer = real["bytes"][0] / four["diloco"]["bytes"]
+claim(f"DiLoCo, four processes, 6 rounds of 10 steps: loss {path[0]:.2f} → {path[-1]:.2f}, {fewer:.0f} times fewer bytes than H = 1",
+      path[-1] < 0.6 * path[0] and fewer > 9)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Not a race: each has one untuned setting, and its inner optimizers differ. The claim is that it trains, with a tenth of the messages.
+# Not a race with local SGD: each has one untuned setting, and other inner optimizers. The claim is that it trains.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Do not wait: a parameter server
@@ -451,7 +501,8 @@ server = four["parameter_server"]
 slow = server["staleness"][server["workers"] == 1]
 fast = server["staleness"][server["workers"] != 1]
 print(f"staleness, median: fast workers {np.median(fast):.0f}, slow worker {np.median(slow):.0f}")
-claim(f"200 asynchronous updates by three processes: loss {server['losses'][0]:.2f} → under 1.2; the slow worker is the stalest", server["losses"][1] < 1.2 and np.median(slow) > np.median(fast))
+claim(f"200 asynchronous updates by three processes: loss {server['losses'][0]:.2f} → under 1.2; the slow worker is the stalest",
+      server["losses"][1] < 1.2 and np.median(slow) > np.median(fast))
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(8.2, 3.4)
@@ -476,13 +527,13 @@ show(fig, alt="Histogram of staleness: the fast workers' gradients are a few upd
 #
 # $$ \eta\lambda < 2\sin\frac{\pi}{4\tau+2} \approx \frac{\pi}{2\tau + 1}. $$
 #
-# Without delay: 2, the limit of chapter 2. With $\tau = 10$: 0.15. **The rate must fall like $1/\tau$.**
+# Without delay: 2, the limit of chapter 2. With $\tau = 10$: 0.15. **If every gradient is $\tau$ steps old, the rate must fall like $1/\tau$.**
 
 # %% slideshow={"slide_type": "skip"}
 def measured_limit(delay):
     """Close in on the largest ηλ at which descent with old gradients does not grow: 61 at once, three times."""
     low, high = 0.0, 2.5
-    bowl = type("Bowl", (), {"grad": staticmethod(lambda x: x)})
+    bowl = SimpleNamespace(grad=lambda x: x)
     for steps in (1000, 4000, 20000):
         tried = np.linspace(low, high, 61)
         size = np.abs(simulate.delayed(bowl, np.ones((61, 1)), tried, delay, steps)[..., 0])
@@ -494,7 +545,8 @@ delays = np.array([0, 1, 2, 5])
 found = np.array([measured_limit(τ) for τ in delays])
 for τ, a, b in zip(delays, found, simulate.delay_limit(delays)):
     print(f"τ = {τ:2}: measured {a:.5f}, 2 sin(π/(4τ+2)) = {b:.5f}")
-claim("the threshold holds to four digits", np.abs(found / simulate.delay_limit(delays) - 1).max() < 1e-4)
+claim("the threshold holds to four digits",
+      np.abs(found / simulate.delay_limit(delays) - 1).max() < 1e-4)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A network is not a quadratic. Same experiment: 100 digits, 16 rates at once, two seeds, the largest rate after which the loss is below its start.
@@ -508,22 +560,21 @@ for seed in range(2):
         last = net(simulate.delayed(net, np.broadcast_to(net.start, (len(rates), net.dim)), rates, τ, 120)[-1])
         usable[seed, j] = rates[last < net(net.start)].max()
 slope = [np.polyfit(np.log(staleness + 0.5), np.log(u), 1)[0] for u in usable]
-claim(f"network: the usable rate falls like (τ + ½)^({slope[0]:.2f}) and ^({slope[1]:.2f}); the quadratic's limit has exponent −1", all(-1.3 < s < -0.65 for s in slope))
+claim(f"network: the usable rate falls like (τ + ½)^({slope[0]:.2f}) and ^({slope[1]:.2f}); the quadratic's limit has exponent −1",
+      all(-1.4 < s < -0.6 for s in slope))
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(8.2, 3.5)
 τs = np.geomspace(0.5, 20, 100)
-scale = np.exp(np.mean(np.log(usable / simulate.delay_limit(staleness))))
 ax.plot(τs, simulate.delay_limit(τs), color=theme.INK, label="2 sin(π/(4τ+2))")
 ax.plot(delays[1:], found[1:], "o", color=theme.INK, label="quadratic, measured (ηλ)")
-ax.plot(τs, scale * simulate.delay_limit(τs), "--", color=BLUE, lw=1.2)
 ax.plot(staleness, usable.T, "s", color=BLUE, ms=5, label="network, measured (η), two seeds")
 ax.set(xscale="log", yscale="log", xlabel="staleness τ", ylabel="largest usable rate", title="old gradients need small steps")
 ax.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
 ax.minorticks_off()
 handles, labels = ax.get_legend_handles_labels()
 ax.legend(dict(zip(labels, handles)).values(), dict(zip(labels, handles)).keys())
-show(fig, alt="Largest usable rate against staleness on logarithmic axes: the quadratic lies on the formula, the network on a line parallel to it.")
+show(fig, alt="Largest usable rate against staleness on logarithmic axes: the quadratic lies on the formula, and the network's usable rate falls about as steeply.")
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Hogwild: no lock at all
@@ -551,28 +602,42 @@ claim("200 unlocked updates by 4 processes end near 200 updates by one: within a
 # - **linear**, $\eta \propto B$: $p$ small steps become one long one. Holds while noise is the limit (Goyal et al. 2017).
 # - **square root**, $\eta \propto \sqrt B$: keeps the variance $\eta^2/B$ of a step.
 #
-# Curvature ends linear scaling first: no rate beats $2/\lambda_{\max}$. Simulated: softmax regression, steps to a loss of 0.35, three seeds.
+# Neither holds for ever: without any noise, on all examples, some rate is the best, and no batch makes a longer step useful. That rate is not $2/\lambda_{\max}$ of the start: cross-entropy's
+# curvature falls with the loss, so a longer step may throw the loss up and still arrive first. Simulated: softmax regression, steps to a loss of 0.35, three seeds.
 #
 # <details><summary><b>Predict:</b> from B = 2 to B = 512, 256 times the work per step. How many times fewer steps, at the best rate?</summary>
 #
-# About ten times. Up to the critical batch every doubling nearly halves the steps; beyond it workers buy little.
+# Less than ten times. Up to the **critical batch** every doubling nearly halves the steps; beyond it workers buy little (McCandlish et al. 2018).
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
-batches, grid = np.array([2, 4, 8, 16, 32, 128, 512]), np.geomspace(0.25, 16, 10)
-base_rate = 0.63                                                                # the best for B = 2
-needed = {}
-for B in batches:
+batches, grid = np.array([2, 4, 8, 16, 32, 128, 512]), np.geomspace(0.566, 12.8, 10)
+base_rate, most = 0.6, {2: 250, 4: 150, 8: 100, 16: 100, 32: 80}                # near the best for B = 2; the steps we wait
+needed, winner = {}, {}
+for B in batches.tolist():
     tried = np.r_[grid, base_rate * B / 2, base_rate * np.sqrt(B / 2)]
-    steps = np.median(simulate.steps_to(f, SGD, tried, int(B), 0.35, {2: 300, 4: 200}.get(int(B), 100)), 0)
-    needed[int(B)] = steps[:-2].min(), steps[-2], steps[-1]
+    found = np.median(simulate.steps_to(f, SGD, tried, B, 0.35, most.get(B, 70), every=1), 0)
+    needed[B], winner[B] = (found.min(), found[-2], found[-1]), tried[found.argmin()]
 best, linear, root = np.array(list(needed.values())).T
 for B, row in needed.items():
     print(f"B = {B:3}: steps at the best rate {row[0]:3.0f}, linear rule {row[1]:3.0f}, square root {row[2]:3.0f}")
-claim(f"B 2 → 16: {best[0] / best[3]:.1f} times fewer steps; B 16 → 512: only {best[3] / best[-1]:.1f} times", best[0] / best[3] > 3 and best[3] / best[-1] < 2.5)
-claim(f"linear scaling is as good as the best rate up to B = 8 (ratios {(linear / best)[:3].round(2)}), and needs {linear[-1] / best[-1]:.1f} times the steps at B = 512",
-      (linear / best)[:3].max() < 1.25 and linear[-1] > 2 * best[-1])
-claim(f"the square root is behind at B = 8 ({root[2] / best[2]:.2f}) and as good as the best at B = 512 ({root[-1] / best[-1]:.2f})", root[2] > linear[2] and root[-1] < 1.4 * best[-1])
+claim(f"B 2 → 16: {best[0] / best[3]:.1f} times fewer steps; B 16 → 512: only {best[3] / best[-1]:.1f} times",
+      best[0] / best[3] > 3 and best[3] / best[-1] < 2.7)
+claim(f"linear scaling needs at most {(linear / best)[:4].max():.2f} times the steps of the best rate up to B = 16; at B = 512 it has "
+      f"not arrived after {min(linear[-1], 70) / best[-1]:.1f} times as many",
+      (linear / best)[:4].max() < 1.6 and min(linear[-1], 70) > 2 * best[-1])
+claim(f"the square root needs {root[3] / linear[3]:.2f} times the steps of linear at B = 16, and {root[-1] / best[-1]:.2f} times the best at B = 512",
+      root[3] > 1.2 * linear[3] and root[-1] < 1.7 * best[-1])
+
+# %% slideshow={"slide_type": "skip"}
+at_start = 2 / np.linalg.eigvalsh(f.hess(np.zeros(f.dim)))[-1]
+noiseless = f(simulate.delayed(f, np.zeros((2, f.dim)), np.array([0.9, 3.5]) * at_start, 0, 60))     # all examples
+arrived = (noiseless < 0.35).argmax(0)
+claim(f"2/λ at the start is {at_start:.2f}, and the fastest rate at B = 512 is {winner[512]:.1f}",
+      winner[512] > 1.5 * at_start)
+claim(f"all examples, no noise: at 0.9 times that limit {arrived[0]} steps; at 3.5 times the loss goes from {noiseless[0, 1]:.1f} "
+      f"up to {noiseless[:, 1].max():.1f}, and is there after {arrived[1]} steps; B = 512 needs {best[-1]:.0f}",
+      noiseless[:, 1].max() > 1.5 * noiseless[0, 1] and arrived[1] < 0.7 * arrived[0] and best[-1] < 1.4 * arrived[1])
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(8.4, 3.6)
@@ -583,7 +648,7 @@ ax.set(xscale="log", yscale="log", ylim=(8, 420), xlabel="batch size B (workers 
 ax.set_xticks(batches, batches)
 ax.minorticks_off()
 ax.legend(loc="lower left", ncols=2)
-show(fig, alt="Steps to the target against the batch size: the best rate follows perfect scaling up to a batch of about 16 and then hardly falls; linear scaling leaves it for large batches, the square root does not.")
+show(fig, alt="Steps to the target against the batch size: the best rate follows perfect scaling up to a batch of about 16 and then hardly falls; linear scaling leaves it for large batches, the square root stays near it.")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # This is a convex problem: the numbers are its own. The shape is general: gain, knee, plateau.
@@ -599,7 +664,11 @@ show(fig, alt="Steps to the target against the batch size: the best rate follows
 # | tree | $2\lceil\log_2 p\rceil\left(\alpha + \dfrac n\beta\right)$ |
 # | parameter server | $2(p-1)\left(\alpha + \dfrac n\beta\right)$ |
 #
-# For large $n$ the ring needs $2n/\beta$, **however many ranks**. No algorithm needs less than $2\frac{p-1}{p}\frac n\beta$ (Patarasuk & Yuan 2009). For small $n$ the tree wins: its number of messages grows like $\log p$.
+# For large $n$ the ring needs at most $2n/\beta$, **however many ranks**. As long as only ranks add, none needs less than $2\frac{p-1}{p}\frac n\beta$ (Patarasuk & Yuan 2009); a network whose switches add needs half.
+# For small $n$ the tree wins of these three: its number of messages grows like $\log p$.
+#
+# The table has the simplest form of each. A server may be shared by several ranks (Li et al. 2014), trees may be doubled and pipelined, and recursive halving and doubling has the
+# $2\log_2 p$ messages of the tree and the bytes of the ring (Thakur et al. 2005; $p$ a power of 2). Libraries choose among them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Fit it, then test it where you did not fit
@@ -675,7 +744,7 @@ claim("overlapped is faster than one after the other", hide["overlapped"] < hide
 #
 # <details><summary><b>Predict:</b> σ = 0.3, so a typical step varies by 30 %. How much slower is a step of 64 workers than that of one?</summary>
 #
-# About twice as slow: half of the machine waits, on average. One cure: do not wait for the last ones (**backup workers**, Chen et al. 2016).
+# About twice as slow: a worker waits half of its time, on average. One cure: do not wait for the last ones (**backup workers**, Chen et al. 2016).
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
@@ -683,27 +752,32 @@ workers = np.array([1, 2, 4, 8, 16, 32, 64, 128, 256])
 single_worker = np.exp(0.3**2 / 2)                                              # the mean of one
 waits = np.array([[simulate.slowest(p, 0.3, seed=s).mean() / single_worker for p in workers] for s in range(3)])
 backup = np.array([[simulate.slowest(p, 0.3, drop=0.1, seed=s).mean() / single_worker for p in workers] for s in range(3)])
-claim(f"simulated, 3 seeds: 4, 16, 64 workers need {', '.join(f'{waits[:, i].mean():.2f}' for i in (2, 4, 6))} times the mean of one", 1.25 < waits[:, 2].min() and waits[:, 6].min() > 1.8)
-claim(f"ignoring the slowest tenth: 64 workers need {backup[:, 6].mean():.2f}", backup[:, 6].max() < 1.5)
+claim(f"simulated, 3 seeds: 4, 16, 64 workers need {', '.join(f'{waits[:, i].mean():.2f}' for i in (2, 4, 6))} times the mean of one",
+      1.2 < waits[:, 2].min() and 1.7 < waits[:, 6].min() and waits[:, 6].max() < 2.3)
+claim(f"ignoring the slowest tenth: 64 workers need {backup[:, 6].mean():.2f}",
+      backup[:, 6].max() < 0.8 * waits[:, 6].min())
 late = four["stragglers"]
-measured_wait, expected = late["step"].mean() / late["own"].mean(), late["own"].max(1).mean() / late["own"].mean()
-print(f"four real processes, 40 steps: {measured_wait:.2f} times the mean of one; the slowest of each step alone gives {expected:.2f}")
-claim("real processes wait at least for the slowest", measured_wait > expected > 1.1)
+each, once, own = float(late["each"]), float(late["once"]), late["own"]
+measured_wait = each / own.sum(0).mean()
+print(f"four real processes, {len(own)} steps: {measured_wait:.2f} times the mean of one")
+claim(f"the same work, meeting after each step: {each / once:.2f} times as long as meeting once at the end; "
+      f"its slowest workers alone would give {own.max(1).sum() / own.sum(0).max():.2f}",
+      each > 1.1 * once)
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(8.4, 3.5)
 plots.band(ax, waits, "wait for all", workers, ORANGE, marker="o")
-plots.band(ax, backup, "wait for 90 %", workers, BLUE, marker="o")
+plots.band(ax, backup[:, 4:], "wait for 90 %", workers[4:], BLUE, marker="o")      # of fewer than 10, a tenth is nobody
 ax.plot(4, measured_wait, "*", color=theme.INK, ms=14, ls="none")
 ax.annotate("four real processes", (4, measured_wait), xytext=(-10, 8), textcoords="offset points", ha="right")
 ax.set(xscale="log", ylim=(0.9, 2.6), xlabel="workers", ylabel="step time / mean of one worker", title="the slowest sets the pace (σ = 0.3)")
 ax.set_xticks(workers, workers)
 ax.minorticks_off()
 plots.label_ends(ax)
-show(fig, alt="Step time against the number of workers: waiting for all grows steadily, waiting for nine tenths levels off below one and a half.")
+show(fig, alt="Step time against the number of workers: waiting for all grows steadily, waiting for nine tenths, from 16 workers on, stays nearly level.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The real step also holds the all-reduce itself, and whatever else this machine does: it lies above the maximum.
+# The star also holds the all-reduces themselves, and whatever else this machine does. Meeting only once is what local SGD gains here.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Send less: compression, and the error it leaves
@@ -724,20 +798,50 @@ show(fig, alt="Step time against the number of workers: waiting for all grows st
 show(compression.with_feedback)
 
 # %% slideshow={"slide_type": "skip"}
-rows = simulate.shards(Y, 8, mixed=True)
+p = 8
+rows = simulate.shards(Y, p, mixed=True)
 ways = {"none": (Full(), False), "top 1 %": (TopK(0.01), False), "top 1 % + feedback": (TopK(0.01), True), "sign": (Sign(), False),
         "sign + feedback": (Sign(), True), "int8": (Int8(), False), "int8 + feedback": (Int8(), True)}
 lossy = {name: f(simulate.compressed(f, rows, codec, feedback, 300, 0.5)) for name, (codec, feedback) in ways.items()}
 lossy["PowerSGD rank 1"] = f(simulate.compressed(f, rows, None, True, 300, 0.5, rank=1))
-size = {name: compression.nbytes(codec.encode(np.ones(f.dim))) for name, (codec, _) in ways.items()} | {"PowerSGD rank 1": 4 * (65 + 10)}
+message = {name: (compression.nbytes(codec.encode(np.ones(f.dim))), codec.adds) for name, (codec, _) in ways.items()}
+message["PowerSGD rank 1"] = 4 * (65 + 10), True
+size = {name: compression.travels(m[0], p, m[1]) for name, m in message.items()}
 for name, values in lossy.items():
-    print(f"{name:20} loss {values.round(3)}   {size[name]:5} bytes a step")
-claim(f"top 1 % without feedback ends {(lossy['top 1 %'] / lossy['none']).min():.1f} times as high; sign {(lossy['sign'] / lossy['none']).min():.2f} times, 3 of 3 seeds",
-      (lossy["top 1 %"] / lossy["none"]).min() > 2 and (lossy["sign"] / lossy["none"]).min() > 1.2)
+    print(f"{name:20} loss {values.round(3)}   message {message[name][0]:5} bytes, a worker sends {size[name]:5.0f}")
+worse = {name: lossy[name] / lossy["none"] for name in lossy}
+claim(f"top 1 % without feedback ends {worse['top 1 %'].min():.1f} times as high; sign {worse['sign'].min():.2f} times, 3 of 3 seeds",
+      worse["top 1 %"].min() > 2 and worse["sign"].min() > 1.2)
 kept = [name for name in lossy if "+" in name or "Power" in name]
-claim(f"with feedback all four end within {max((lossy[k] / lossy['none']).max() for k in kept) - 1:.1%} above no compression, or below it", max((lossy[k] / lossy["none"]).max() for k in kept) < 1.05)
-claim(f"top 1 % sends {size['none'] / size['top 1 %']:.0f} times fewer bytes", size["none"] / size["top 1 %"] > 40)
-claim("int8 is so fine that here it needs no feedback", np.abs(lossy["int8"] / lossy["none"] - 1).max() < 0.01)
+most = max(worse[k].max() for k in kept)
+claim(f"with feedback all four end within {most - 1:.1%} above no compression, or below it",
+      most < 1.05)
+claim("int8 is so fine that here it needs no feedback",
+      np.abs(worse["int8"] - 1).max() < 0.01)
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### How many bytes does that save?
+#
+# A dense gradient is added up on its way: $2\frac{p-1}{p}n$ bytes a worker. The largest 1 % of two workers are other entries, and the sum of
+# two signs is no sign. Such messages of $m$ bytes do not add up, so each must reach everybody, an **all-gather**: $(p-1)\,m$. It saves only for
+#
+# $$ p < \frac{2n}{m}. $$
+#
+# PowerSGD sends $P$ and $Q$, which do add up: that is its point, and its saving does not depend on $p$.
+#
+# <details><summary><b>Predict:</b> int8 has a quarter of the bytes of float32. From how many workers on does it save nothing?</summary>
+#
+# From 8.
+# </details>
+
+# %% slideshow={"slide_type": "skip"}
+saving = {name: [message["none"][0] * 2 * (w - 1) / w / compression.travels(message[name][0], w, message[name][1]) for w in (2, 8, 64, 256)]
+          for name in ("top 1 %", "sign", "int8", "PowerSGD rank 1")}
+for name, s in saving.items():
+    print(f"{name:16} 2, 8, 64, 256 workers: {', '.join(f'{v:.2g}' for v in s)} times fewer bytes")
+claim(f"top 1 %: {saving['top 1 %'][0]:.0f} times fewer bytes between two, {saving['top 1 %'][1]:.1f} among eight, "
+      f"and {1 / saving['top 1 %'][3]:.1f} times MORE among 256; int8 among eight {saving['int8'][1]:.2f}",
+      saving["top 1 %"][0] > 40 and saving["top 1 %"][3] < 0.6 and saving["int8"][1] < 1)
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(8.6, 3.7)
@@ -750,22 +854,31 @@ for name, where in place.items():
     if where:
         label = {"int8 + feedback": "int8, with or without", "none": "no compression"}.get(name, name)
         ax.annotate(label, (size[name], np.median(lossy[name])), xytext=where[:2], textcoords="offset points", ha=where[2], va="center", fontsize=9.5)
-ax.set(xscale="log", yscale="log", xlim=(25, 6000), ylim=(0.15, 1.1), xlabel="bytes a step and worker", ylabel="loss after 300 steps", title="eight workers, three seeds, simulated")
+ax.set(xscale="log", yscale="log", xlim=(200, 9000), ylim=(0.15, 1.1), xlabel="bytes that each of eight workers sends in a step", ylabel="loss after 300 steps", title="with feedback the loss is kept; int8 saves no byte")
 ax.set_yticks([0.2, 0.3, 0.5, 1], ["0.2", "0.3", "0.5", "1"])
 ax.minorticks_off()
 show(fig, alt="Loss against bytes a step: with error feedback all codecs reach the loss without compression, without it the top one percent and the sign end higher.")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The same codecs for real: as **communication hooks** of DDP, two processes, 40 steps. A hook receives a bucket of gradients and returns what all ranks agree on. PowerSGD here is torch's own hook.
+# The same codecs for real: as **communication hooks** of DDP, four processes, 40 steps. A hook receives a bucket of gradients and returns what all ranks agree on. PowerSGD here is torch's own hook.
+# Bytes are counted twice: from the messages, and by the operating system, which knows what each process has written.
 
 # %% slideshow={"slide_type": "skip"}
 show(asynchronous.Compressed)
-hooks = two["compressed"]
+hooks = four["compressed"]
 lost = dict(zip(hooks["names"], hooks["losses"]))
-for name, value, sent in zip(hooks["names"], hooks["losses"], hooks["bytes"]):
-    print(f"{name:20} loss {value:.3f}   {sent / 1e3:7.0f} kB sent by a rank")
+for name, value, sent, seen in zip(hooks["names"], hooks["losses"], hooks["bytes"], hooks["written"]):
+    print(f"{name:20} loss {value:.3f}   {sent / 1e3:7.0f} kB sent by a rank; the system saw {seen / 1e3:7.0f} kB written")
+sent, seen = hooks["bytes"][:2], hooks["written"][:2]                          # not compressed, top 1 % + feedback
+if np.isfinite(seen).all():                                                    # only some systems count
+    agree = (seen[0] - seen[1]) / (sent[0] - sent[1])
+    claim(f"the system saw {seen[0] / 1e6:.2f} MB without compression, {seen[1] / 1e6:.2f} MB with top 1 %: "
+          f"{agree:.3f} times the difference that the messages give",
+          abs(agree - 1) < 0.05)
+claim(f"four processes: top 1 % sends {sent[0] / sent[1]:.0f} times fewer bytes, half of its saving between two",
+      abs(sent[0] / sent[1] / 25 - 1) < 0.1)
 claim(f"DDP, 40 steps: top 1 % with feedback {lost['top 1 % + feedback']:.2f}, without {lost['top 1 %']:.2f}, uncompressed {lost['none']:.2f}",
-      lost["none"] < lost["top 1 % + feedback"] < 0.9 * lost["top 1 %"])
+      1.02 * lost["none"] < lost["top 1 % + feedback"] < 0.95 * lost["top 1 %"])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # After 40 steps the feedback still holds back part of the gradient: 1 % a step takes a hundred steps to go around. That delay is staleness again.
@@ -800,14 +913,14 @@ except WorkerError as error:
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### The same program on a cluster
 #
-# Nothing of the code changes, only arguments. Four machines with eight GPUs each:
+# The code stays, the arguments change. Four machines with eight GPUs each:
 #
 # ```
 # torchrun --nnodes=4 --nproc-per-node=8 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \
 #     -m shared.distributed.workers --backend nccl --folder RESULTS by_hand ddp fsdp timings
 # ```
 #
-# Run it on each machine, or once through Slurm: `srun --nodes=4 --ntasks-per-node=1 torchrun ...`. `timings` then measures *your* network, and `cost.fit` turns it into α and β.
+# 32 ranks do not divide the batch of 48: the shares are weighted, so the parameters are the same as here. Run it on each machine, or once through Slurm: `srun --nodes=4 --ntasks-per-node=1 torchrun ...`. `timings` then measures *your* network, and `cost.fit` turns it into α and β.
 # FSDP2, tensor parallel and pipelining ran on the CPU here, over gloo. Only the GPU path has not been run for this course.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -937,19 +1050,20 @@ check("08.stale", stale_rate)
 # | idea | in one sentence |
 # |:--|:--|
 # | **data parallel** | a sum of gradients may be shared, if shards are weighted by their size and the loss is a sum |
-# | **ZeRO, FSDP** | the owner of a slice updates it: memory falls to $1/p$ at stage 3, and stage 2 costs no extra byte |
+# | **ZeRO, FSDP** | the owner of a slice updates it: what is kept falls to $1/p$ at stage 3, and stage 2 costs no extra byte |
 # | **tensor, pipeline** | split matrices by rows, then columns; idle share of a pipeline $(p-1)/(m+p-1)$ |
 # | **accumulation, checkpointing** | time for memory; count tokens, not micro-batches |
-# | **ring all-reduce** | $2\frac{p-1}{p}n$ bytes a wire, however many ranks; the tree wins for small messages |
+# | **ring all-reduce** | $2\frac{p-1}{p}n$ bytes a wire, below $2n$ however many ranks; the tree has fewer messages |
 # | **local SGD, DiLoCo** | $H$ times fewer messages; nearly free for data dealt at random, drift for data that differ |
-# | **staleness** | $\eta\lambda < 2\sin\frac{\pi}{4\tau+2}$: the rate must fall like $1/\tau$ |
-# | **stragglers** | the slowest of 64 equal workers takes about twice the mean |
-# | **compression** | with error feedback nothing is lost, only late |
+# | **staleness** | $\eta\lambda < 2\sin\frac{\pi}{4\tau+2}$: with all gradients $\tau$ steps old the rate must fall like $1/\tau$ |
+# | **stragglers** | the slowest of 64 equal workers takes about twice the mean (lognormal, $\sigma = 0.3$) |
+# | **compression** | with error feedback nothing is lost, only late; messages that do not add up save only for $p < 2n/m$ workers |
 # | **critical batch** | beyond it more workers buy little |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## References
 #
+# - R. Thakur, R. Rabenseifner, W. Gropp. *Optimization of collective communication operations in MPICH.* International Journal of High Performance Computing Applications 19, 2005.
 # - P. Patarasuk, X. Yuan. *Bandwidth optimal all-reduce algorithms for clusters of workstations.* Journal of Parallel and Distributed Computing 69, 2009.
 # - F. Niu, B. Recht, C. Ré, S. Wright. *Hogwild!: A lock-free approach to parallelizing stochastic gradient descent.* NIPS 2011.
 # - M. Li et al. *Scaling distributed machine learning with the parameter server.* OSDI 2014.
@@ -957,6 +1071,7 @@ check("08.stale", stale_rate)
 # - T. Chen, B. Xu, C. Zhang, C. Guestrin. *Training deep nets with sublinear memory cost.* arXiv:1604.06174, 2016. Checkpointing.
 # - J. Chen, X. Pan, R. Monga, S. Bengio, R. Jozefowicz. *Revisiting distributed synchronous SGD.* arXiv:1604.00981, 2016. Backup workers.
 # - P. Goyal et al. *Accurate, large minibatch SGD: training ImageNet in 1 hour.* arXiv:1706.02677, 2017. Linear scaling.
+# - S. McCandlish, J. Kaplan, D. Amodei. *An empirical model of large-batch training.* arXiv:1812.06162, 2018. The critical batch.
 # - S. Stich. *Local SGD converges fast and communicates little.* ICLR 2019.
 # - S. Karimireddy, Q. Rebjock, S. Stich, M. Jaggi. *Error feedback fixes SignSGD and other gradient compression schemes.* ICML 2019.
 # - T. Vogels, S. Karimireddy, M. Jaggi. *PowerSGD: practical low-rank gradient compression for distributed optimization.* NeurIPS 2019.

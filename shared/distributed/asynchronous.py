@@ -6,6 +6,7 @@ The network of `training` is here a landscape on a flat vector (networks.Network
 import time
 
 import numpy as np
+import psutil
 import torch
 import torch.distributed as dist
 from torch.nn.functional import cross_entropy
@@ -14,9 +15,9 @@ from shared import chance
 from shared.optimizers import SGD, AdamW
 from shared.problems.networks import NetworkOracle
 
-from .compression import Full, Int8, Sign, TopK, nbytes, with_feedback
+from .compression import Full, Int8, Sign, TopK, nbytes, travels, with_feedback
 from .group import collect, device, experiment, folder, rank, size
-from .training import BATCH, batches, network, thumbnails, vector
+from .training import BATCH, batches, network, shard, share_of_loss, thumbnails, vector
 
 CODECS = {"none": (Full(), False), "top 1 % + feedback": (TopK(0.01), True), "top 1 %": (TopK(0.01), False),
           "sign + feedback": (Sign(), True), "int8 + feedback": (Int8(), True)}  # fmt: skip
@@ -59,7 +60,7 @@ def rounds(inner, outer, every, steps, seed=0):
     for t in range(steps // every):
         y = x
         for h in range(every):
-            batch = f.subset(draws.choice(examples, BATCH // size(), replace=False))
+            batch = f.subset(draws.choice(examples, max(1, BATCH // size()), replace=False))
             y, memory = inner.step(batch, y, memory, t * every + h + 1)
         x, slow = outer.step(Pseudo(average(x - y)), x, slow, t + 1)
         seen += [loss(f, x)] if every > 1 else []
@@ -98,8 +99,8 @@ def local_sgd_is_data_parallel(steps=20, lr=0.1):
     f = oracle()
     x = f.start
     for inputs, targets in batches(steps):
-        mine = NetworkOracle(f.model, cross_entropy, inputs.cpu()[rank() :: size()], targets.cpu()[rank() :: size()])
-        x = average(x - lr * mine.grad(x))
+        mine = NetworkOracle(f.model, cross_entropy, *shard(inputs.cpu(), targets.cpu()))
+        x = average(x - lr * mine.grad(x) * size() * mine.n / BATCH)  # shards may differ by one
     return {"x": x}
 
 
@@ -176,7 +177,11 @@ def shared_memory(name, start):
 
 
 class Compressed:
-    """A communication hook of DDP: every rank's gradient as a message, with or without error feedback."""
+    """A communication hook of DDP: every rank's gradient as a message, with or without error feedback.
+
+    What adds up is added on its way, by an all-reduce; any other message must reach every rank as it is. `bytes` is
+    what this rank has sent.
+    """
 
     def __init__(self, codec, feedback):
         self.codec, self.feedback, self.error, self.bytes = codec, feedback, {}, 0
@@ -187,25 +192,34 @@ class Compressed:
         message, sent, lost = with_feedback(self.codec, g, self.error.get(bucket.index(), np.zeros_like(g)))
         if self.feedback:
             self.error[bucket.index()] = lost
-        self.bytes += nbytes(message)
+        self.bytes += travels(nbytes(message), size(), self.codec.adds)
+        done = torch.futures.Future()
+        if self.codec.adds:
+            total = torch.as_tensor(message[0]).to(device())
+            dist.all_reduce(total)
+            done.set_result((total / size()).to(bucket.buffer()))
+            return done
         gathered = []
         for part in message:  # all ranks' messages have the same shapes
             parts = [torch.empty_like(torch.as_tensor(part)).to(device()) for _ in range(size())]
             dist.all_gather(parts, torch.as_tensor(part).to(device()))
             gathered.append(torch.stack(parts).cpu().numpy())
-        mean = torch.as_tensor(self.codec.decode(gathered, len(g)).mean(0)).to(bucket.buffer())
-        done = torch.futures.Future()
-        done.set_result(mean)
+        done.set_result(torch.as_tensor(self.codec.decode(gathered, len(g)).mean(0)).to(bucket.buffer()))
         return done
 
 
 @experiment
 def compressed(steps=40, lr=0.2):
-    """DDP with compressed gradients: losses at the end and megabytes sent by a rank, for each codec and PowerSGD."""
+    """DDP with compressed gradients: losses at the end and bytes sent by a rank, for each codec and PowerSGD.
+
+    "bytes" is counted from the messages, "written" is what the operating system saw this process write while it
+    trained: to the other ranks, with all that goes around it (nan where the system does not say).
+    """
     from torch.distributed.algorithms.ddp_comm_hooks import powerSGD_hook
     from torch.nn.parallel import DistributedDataParallel
 
-    f, names, losses, sent = oracle(), [*CODECS, "PowerSGD"], [], []
+    f, names, examples = oracle(), [*CODECS, "PowerSGD"], batches(steps)
+    losses, sent, seen = [], [], []
     for name in names:
         model = DistributedDataParallel(network())
         if name in CODECS:
@@ -215,16 +229,28 @@ def compressed(steps=40, lr=0.2):
             state = powerSGD_hook.PowerSGDState(None, matrix_approximation_rank=2, start_powerSGD_iter=2,
                                                 min_compression_rate=1)  # fmt: skip
             model.register_comm_hook(state, powerSGD_hook.powerSGD_hook)
-        for x, y in batches(steps):
+        before = written()
+        for x, y in examples:
             model.zero_grad()
-            cross_entropy(model(x[rank() :: size()]), y[rank() :: size()]).backward()
+            mine, targets = shard(x, y)
+            share_of_loss(model(mine), targets, len(y)).backward()
             with torch.no_grad():
                 for p in model.parameters():
                     p -= lr * p.grad
+        seen.append(written() - before)
         losses.append(loss(f, vector(model.module)))
-        sent.append(hook.bytes if name in CODECS else 4 * state.compression_stats()[2])
+        if name in CODECS:
+            sent.append(hook.bytes)
+        else:  # float64; the first two steps are sent whole
+            sent.append(travels(8 * (state.compression_stats()[2] + 2 * f.dim), size(), adds=True))
         del model
-    return {"names": names, "losses": losses, "bytes": sent, "start": loss(f, f.start)}
+    return {"names": names, "losses": losses, "bytes": sent, "written": seen, "start": loss(f, f.start)}
+
+
+def written():
+    """Bytes that this process has written to files and sockets, as the operating system counts; nan if it does not."""
+    counters = getattr(psutil.Process(), "io_counters", lambda: None)()
+    return getattr(counters, "write_chars", np.nan)
 
 
 # ---- Waiting, by the clock ---------------------------------------------------------------------------------------
@@ -234,18 +260,20 @@ def compressed(steps=40, lr=0.2):
 def stragglers(steps=40, seconds=0.02, sigma=0.3):
     """Every rank works (sleeps) for a random time, lognormal with spread `sigma`, then all meet in an all-reduce.
 
-    Returns "own" (steps, p), what each rank worked, and "step" (steps,), what the step took.
+    Returns "own" (steps, p), the seconds each rank was told to work; "each", what all steps took if the ranks meet
+    after each; and "once", if they work off the same times and meet only at the end.
     """
-    draws = chance.rng(rank())
-    own, step, token = [], [], torch.zeros(1, device=device())
-    for _ in range(steps):
+    own = seconds * chance.rng(rank()).lognormal(0, sigma, steps)
+    token, took = torch.zeros(1, device=device()), {}
+    for name, meetings in (("each", steps), ("once", 1)):
         dist.barrier()
         start = time.perf_counter()
-        time.sleep(seconds * draws.lognormal(0, sigma))
-        own.append(time.perf_counter() - start)
-        dist.all_reduce(token)
-        step.append(time.perf_counter() - start)
-    return {"own": np.transpose(collect(own)), "step": np.max(collect(step), 0)}
+        for part in np.split(own, meetings):
+            for pause in part:
+                time.sleep(pause)
+            dist.all_reduce(token)
+        took[name] = time.perf_counter() - start
+    return {"own": np.transpose(collect(own))} | {name: max(collect(s)) for name, s in took.items()}
 
 
 @experiment

@@ -131,7 +131,7 @@ def all_reduces(lengths=(1, 5, 64, 1000, 4097)):
 
 
 @experiment
-def timings(sizes=(), repeats=10, algorithms=("library", "ring"), link=None):
+def timings(sizes=tuple(2**k for k in range(12, 24)), repeats=10, algorithms=("library", "ring"), link=None):
     """Seconds of an all-reduce of `sizes` bytes (float32), the fastest of `repeats`, the slowest rank: (sizes,).
 
     Sizes are visited in turn, so that a busy moment of the machine does not hit one size only. `link` = (latency,

@@ -1,7 +1,8 @@
 """Gradients as short messages: codecs over the last axis, error feedback, and PowerSGD. NumPy only.
 
 A codec has `encode(g) -> message` (a tuple of arrays, g of shape (..., d)) and `decode(message, d) -> (..., d)`.
-What is sent is the message; its arrays' bytes are what the network sees.
+`adds` says whether the sum of messages is the message of the sum. Only those can be all-reduced; others are gathered:
+see `travels` for what the network carries.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import numpy as np
 @dataclass(frozen=True)
 class Full:
     """Everything, in float32."""
+
+    adds = True
 
     def encode(self, g):
         return (g.astype(np.float32),)
@@ -24,6 +27,7 @@ class Full:
 class TopK:
     """The `share` of entries that are largest in size, with their places: (values, int32 indices)."""
 
+    adds = False
     share: float = 0.01
 
     def __post_init__(self):
@@ -46,6 +50,8 @@ class TopK:
 class Sign:
     """One bit an entry, and one scale: mean |g| times the sign (Karimireddy et al. 2019)."""
 
+    adds = False
+
     def encode(self, g):
         return np.packbits(g >= 0, axis=-1), np.abs(g).mean(-1, keepdims=True).astype(np.float32)
 
@@ -58,6 +64,8 @@ class Sign:
 class Int8:
     """One byte an entry, and one scale: g in steps of max |g| / 127, rounded to the nearest."""
 
+    adds = False
+
     def encode(self, g):
         scale = np.abs(g).max(-1, keepdims=True) / 127
         return np.round(g / np.where(scale == 0, 1, scale)).astype(np.int8), scale.astype(np.float32)
@@ -69,6 +77,14 @@ class Int8:
 def nbytes(message, leading=0):
     """Bytes of one message, of arrays that hold many over `leading` axes."""
     return sum(part.nbytes // int(np.prod(part.shape[:leading])) for part in message)
+
+
+def travels(n, p, adds):
+    """Bytes that each of p ranks sends so that all have the mean of messages of n bytes.
+
+    Messages that add up meet in a ring all-reduce: 2(p−1)/p n. Others must go around whole, an all-gather: (p−1) n.
+    """
+    return (2 * (p - 1) / p if adds else p - 1) * n
 
 
 def with_feedback(codec, g, e):

@@ -80,6 +80,8 @@ def pipeline_by_library(micro=4):
     """The same by torch.distributed.pipelining; two ranks."""
     from torch.distributed.pipelining import PipelineStage, ScheduleGPipe
 
+    if size() != 2:
+        raise ValueError(f"pipeline_by_library has two stages and needs two ranks, got {size()}")
     model = network()
     stage_model = [model[:2], model[2:]][rank()]
     stage = PipelineStage(stage_model, rank(), 2, device())
@@ -100,8 +102,15 @@ def pipeline_clock(micros=(1, 2, 4, 8), seconds=0.02, repeats=2):
     (micros,), and the "timeline" of one step with 4 micro-batches: rows (rank, micro-batch, way, from, until).
     """
     pause = torch.zeros(1, dtype=torch.float64)
-    forward = lambda i, h: time.sleep(seconds) or pause
-    backward = lambda i, g: time.sleep(2 * seconds) or pause
+
+    def forward(i, h):
+        time.sleep(seconds)
+        return pause
+
+    def backward(i, g):
+        time.sleep(2 * seconds)
+        return pause
+
     times, timeline = [], []
     for micro in micros:
         best = np.inf

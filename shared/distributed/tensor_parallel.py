@@ -45,7 +45,7 @@ def tensor_by_hand():
     """
     model = network()
     first, second, last = model[0], model[2], model[4]
-    split = [t.detach().chunk(size(), dim)[rank()].clone().requires_grad_()
+    split = [t.detach().tensor_split(size(), dim)[rank()].clone().requires_grad_()
              for t, dim in ((first.weight, 0), (first.bias, 0), (second.weight, 1))]  # fmt: skip
     W1, b1, W2 = split
     opt = OPTIMIZERS["sgd"]([*split, second.bias, *last.parameters()])

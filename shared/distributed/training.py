@@ -11,9 +11,9 @@ from torch.nn.utils import parameters_to_vector
 from shared import chance, data
 from shared.models.mlp import mlp
 
-from .group import device
+from .group import device, rank, size
 
-STEPS, BATCH = 20, 48  # 48 divides by 1, 2, 3, 4, 6, 8, ... ranks
+STEPS, BATCH = 20, 48
 OPTIMIZERS = {
     "plain": lambda params: torch.optim.SGD(params, 0.1),
     "sgd": lambda params: torch.optim.SGD(params, 0.1, momentum=0.9),
@@ -33,10 +33,10 @@ def thumbnails():
     return torch.as_tensor(small).to(device()), torch.as_tensor(mnist.y_train.copy()).to(device())
 
 
-def batches(steps=STEPS, size=BATCH, seed=0):
-    """The examples of every step: (steps, size) row numbers, the same on every rank."""
+def batches(steps=STEPS, batch=BATCH, seed=0):
+    """The examples of every step, `batch` of them, the same on every rank."""
     x, y = thumbnails()
-    rows = chance.rng(seed).integers(len(y), size=(steps, size))
+    rows = chance.rng(seed).integers(len(y), size=(steps, batch))
     return [(x[r], y[r]) for r in rows]
 
 
@@ -45,11 +45,21 @@ def vector(model):
     return parameters_to_vector(model.parameters()).detach().cpu().numpy()
 
 
-def single(optimizer="sgd", steps=STEPS):
+def shard(x, y):
+    """This rank's examples of a batch: every p-th, from its own number on. Shards may differ by one."""
+    return x[rank() :: size()], y[rank() :: size()]
+
+
+def share_of_loss(outputs, y, batch):
+    """This rank's share of the mean loss of `batch` examples, for libraries that average over the ranks: p/B · Σ."""
+    return size() / batch * cross_entropy(outputs, y, reduction="sum")
+
+
+def single(optimizer="sgd", steps=STEPS, batch=BATCH):
     """The reference: one process, the whole batch. Returns the parameters (d,)."""
     model = network()
     opt = OPTIMIZERS[optimizer](model.parameters())
-    for x, y in batches(steps):
+    for x, y in batches(steps, batch):
         opt.zero_grad()
         cross_entropy(model(x), y).backward()
         opt.step()

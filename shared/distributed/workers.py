@@ -6,7 +6,7 @@ On this machine `launch` starts it. On a cluster, torchrun (or Slurm's srun of i
         -m shared.distributed.workers --backend nccl --folder RESULTS by_hand ddp fsdp 'timings:{"repeats": 20}'
 
 Every experiment takes its device from `group.device()`: with nccl the GPU of the local rank, with gloo the processor.
-`parameter_server` and `hogwild` are for one machine's processors.
+`parameter_server` and `hogwild` are for one machine's processors, `pipeline_by_library` for two ranks.
 """
 
 import argparse
@@ -34,6 +34,7 @@ def main(arguments=None):
     parser.add_argument("--folder", type=Path, required=True, help="where results.npz goes")
     parser.add_argument("experiments", nargs="+", metavar='NAME or NAME:{"option": value}')
     options = parser.parse_args(arguments)
+    options.folder.mkdir(parents=True, exist_ok=True)
     note = Note(options.folder)
     threading.Thread(target=watch, args=[note], daemon=True).start()
     torch.set_num_threads(1)

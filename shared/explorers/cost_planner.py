@@ -8,7 +8,7 @@ from shared.figures.live import Choice, LiveFigure, Slider
 
 RANKS = [2**k for k in range(13)]
 COLOURS = dict(zip(STRATEGIES, theme.SEQUENCE))
-PARTS = {"compute": theme.MUTED, "communication": theme.SEQUENCE[1], "bubble": theme.SEQUENCE[3]}
+PARTS = {"compute": theme.MUTED, "communication": theme.SEQUENCE[5], "bubble": theme.SEQUENCE[6]}
 DEVICE = 80e9  # bytes of a large accelerator
 WIDEST = 4.0  # times the pure computation; longer bars are cut
 
