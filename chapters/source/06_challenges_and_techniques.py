@@ -33,21 +33,12 @@
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import numpy as np
 import torch
-from matplotlib.colors import TwoSlopeNorm
-from torch import nn
-from torch.nn.functional import cross_entropy, mse_loss
+from torch.nn.functional import cross_entropy
 
-from shared import chance, data, theory
+from shared import data
 from shared.course import check, claim, show
-from shared.descent import run
-from shared.explorers import batchnorm, clipping, gradient_flow, initialisation
 from shared.figures import plots, theme
-from shared.models.deep import deep, initialise, linears
-from shared.optimizers import SGD, Adam
-from shared.problems import Clipped, MiniBatch, landscapes
-from shared.problems.flow import flow, per_layer, thermometer
-from shared.problems.networks import NetworkOracle
-from shared.problems.training import accuracy, train
+from shared.models.deep import deep
 
 torch.set_num_threads(1)
 digits = data.digits(standardize=True)                    # every pixel: mean 0, variance 1
@@ -60,6 +51,8 @@ SEEDS = range(3)
 # A real network of twenty layers and one batch of digits. Each bar is one layer, measured anew at each move.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import gradient_flow
+
 gradient_flow.explorer(depth=20, activation="sigmoid")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -92,6 +85,8 @@ gradient_flow.explorer(depth=20, activation="sigmoid")
 # (does the loss arrive?) and **weight gradients** (their product). Hooks on the layers record them, on any model:
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems.flow import flow
+
 show(flow)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -102,6 +97,8 @@ show(flow)
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems.flow import per_layer
+
 x, y = X[:128], Y[:128]
 schemes, activations = ("small", "large", "xavier", "he", "orthogonal"), ("sigmoid", "tanh", "relu")
 
@@ -187,6 +184,8 @@ claim(f"and all of them are below {max(sizes):.0e}", max(sizes) < 1e-20)
 # That is why thirty layers are level at a gain a little above 1.
 
 # %% slideshow={"slide_type": "skip"}
+from shared import theory
+
 show(theory.mean_field)
 
 # %% slideshow={"slide_type": "skip"}
@@ -232,6 +231,9 @@ show(fig, alt="Factor of the delta per layer against the gain for sigmoid, tanh 
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.models.deep import linears
+from shared.problems.training import accuracy, train
+
 ranks = {}
 for init in ("zero", "constant", "xavier"):
     net = deep(64, 64, 3, 10, init=init)
@@ -252,6 +254,8 @@ claim("zero and constant weights leave one unit, 64 times over", ranks == {"zero
 # - **LSUV**: do not derive, measure. Start orthogonal, divide each layer by the standard deviation it shows on a batch.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.models.deep import initialise
+
 show(initialise)
 
 # %% slideshow={"slide_type": "skip"}
@@ -264,6 +268,8 @@ claim(f"singular values: orthogonal {spread['orthogonal'].min():.3f} to {spread[
       np.allclose(spread["orthogonal"], 1, atol=1e-4) and spread["xavier"].max() > 1.7)
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.explorers import initialisation
+
 initialisation.explorer(activation="tanh", depth=30, gain=2.0)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -291,6 +297,8 @@ claim(f"50 layers: within {max(at_critical):.1f} powers of ten next to the line,
       max(at_critical) < 3 and abs(arrives[:, -1, 0]).min() > 10)
 
 # %% slideshow={"slide_type": "subslide"}
+from matplotlib.colors import TwoSlopeNorm
+
 fig, axes = theme.figure(9.2, 3.7, 1, 2, sharey=True)
 for ax, a, z in zip(axes, ("tanh", "relu"), arrives):
     image = plots.heat(ax, np.arange(len(depths)), sigmas, np.clip(z, -12, 12), TwoSlopeNorm(0, -12, 12), "RdBu_r")
@@ -315,6 +323,11 @@ show(fig, alt="Measured maps over depth and gain for tanh and ReLU: blue below t
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.descent import run
+from shared.optimizers import SGD, Adam
+from shared.problems import MiniBatch
+from shared.problems.networks import NetworkOracle
+
 contenders = {
     "ReLU, torch default": dict(activation="relu", init="torch"),
     "ReLU, Xavier": dict(activation="relu", init="xavier"),
@@ -394,9 +407,14 @@ claim(f"shortcuts with He, 20 layers: activations reach {min(grown[1.0]):.0f} or
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems.flow import thermometer
+
 show(thermometer)
 
 # %% slideshow={"slide_type": "skip"}
+from shared import chance
+
+
 def warmth(lr, steps=150, seed=0):
     """The ratio of the median layer at each step, and the losses: (steps,), (steps,)."""
     net, readings, losses = deep(64, 64, 4, 10, activation="relu", init="he", seed=seed), [], []
@@ -449,6 +467,8 @@ show(fig, alt="Left: the update to weight ratio for five rates; far apart at fir
 # In **training** mode it uses the batch. In **evaluation** mode it uses running averages of what it saw: one example must not depend on its neighbours.
 
 # %% slideshow={"slide_type": "skip"}
+from torch import nn
+
 z = torch.tensor(X[:16, 20:25])
 ours = (z - z.mean(0)) / torch.sqrt(z.var(0, correction=0) + 1e-5)
 claim(f"the formula is nn.BatchNorm1d: largest difference {(ours - nn.BatchNorm1d(5, dtype=torch.float64)(z)).abs().max():.0e}",
@@ -482,6 +502,8 @@ claim(f"ReLU: the activations stay level (last over first {np.round(ups, 2)}), t
 claim(f"layer norm, ReLU: × {back['relu', 'layer'].round(3)} per layer", abs(back["relu", "layer"] - 1).max() < 0.05)
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.explorers import batchnorm
+
 batchnorm.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -629,9 +651,13 @@ claim(f"the same weights: {right:.2f} in evaluation mode, {wrong:.2f} in trainin
 # **By norm**: all parameters together, so the direction stays. **By value**, each number to $\pm c$: simpler, and it turns the direction.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import Clipped
+
 show(Clipped)
 
 # %% slideshow={"slide_type": "subslide"}
+from shared.explorers import clipping
+
 clipping.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -639,6 +665,8 @@ clipping.explorer()
 # Then lower it to 0.01: nothing is thrown, and nothing arrives either.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems import landscapes
+
 # NBVAL_CHECK_OUTPUT
 cliff = landscapes.cliff()
 paths = {"plain": run(SGD(1.0), cliff, cliff.start, 80), "clipped": run(SGD(1.0), Clipped(cliff, max_norm=0.5), cliff.start, 80)}
@@ -671,6 +699,8 @@ class Recurrent(nn.Module):
         return self.say(h)[:, 0]
 
 # %% slideshow={"slide_type": "skip"}
+from torch.nn.functional import mse_loss
+
 spots = data.sunspots().value
 spots = (spots - spots[:200].mean()) / spots[:200].std()
 windows, after = np.stack([spots[i:i + 20] for i in range(180)]), spots[20:200].astype(np.float32)

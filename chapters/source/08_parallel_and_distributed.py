@@ -32,35 +32,13 @@
 # so start the two launches before the talk.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
-from types import SimpleNamespace
-
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
-from torch.utils.checkpoint import checkpoint_sequential
 
-from shared import chance, data
+from shared import data
 from shared.course import check, claim, show
-from shared.distributed import (
-    asynchronous,
-    collectives,
-    compression,
-    cost,
-    data_parallel,
-    pipeline,
-    sharded,
-    simulate,
-    tensor_parallel,
-    training,
-)
-from shared.distributed.compression import Full, Int8, Sign, TopK
-from shared.distributed.launch import WorkerError, launch
-from shared.explorers import cost_planner, local_sgd, ring
 from shared.figures import plots, theme
-from shared.models.mlp import mlp
-from shared.optimizers import SGD
 from shared.problems import Softmax
-from shared.problems.networks import NetworkOracle
 
 torch.set_num_threads(1)
 digits = data.digits()
@@ -74,6 +52,8 @@ BLUE, ORANGE, GREEN, PURPLE = theme.SEQUENCE[:4]
 # Every worker has a gradient. Everybody needs the sum. A cell is full when all have contributed. Press play.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import ring
+
 ring.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -112,6 +92,8 @@ ring.explorer()
 # and stay equal: no parameter ever travels. Note the weights $|S_r|/B$.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import data_parallel
+
 show(data_parallel.by_hand)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -126,6 +108,8 @@ show(data_parallel.by_hand)
 # Starting takes seconds, so one launch runs all experiments that need two ranks. Each trains the same network for the same 20 steps.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed.launch import launch
+
 parities = ("by_hand", "ddp", "accumulated", "zero_by_library", "fsdp", "tensor_by_hand", "tensor_by_library",
             "pipeline_by_hand", "pipeline_by_library")
 two = launch("timings", "all_reduces", "unequal", "synced_batch_norm", "zero_by_hand", "local_sgd_is_data_parallel",
@@ -135,6 +119,8 @@ two = launch("timings", "all_reduces", "unequal", "synced_batch_norm", "zero_by_
 # Now the reference: one process, the whole batch, this notebook's own. The difference is relative to the largest parameter.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import training
+
 alone = {name: training.single(name) for name in training.OPTIMIZERS}
 
 def difference(x, optimizer="sgd"):
@@ -173,6 +159,11 @@ show(training.share_of_loss)
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from torch.nn.functional import cross_entropy
+
+from shared import chance
+
+
 def shard_error(norm, ranks, seed):
     """How far the mean of the shards' gradients is from the gradient of the whole batch, relative."""
     torch.manual_seed(chance.integer(seed))
@@ -214,9 +205,13 @@ claim(f"two processes: batch norm of each rank's half {off['own']:.0%} off, sync
 # by hand, of one layer at a time in FSDP.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import sharded
+
 show(sharded.zero)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import cost
+
 stages = two["zero_by_hand"]
 errors = [difference(x, "adam") for x in stages["x"]]
 claim(f"stages 0 to 3 by hand: differences from one process {', '.join(f'{e:.0e}' for e in errors)}",
@@ -274,6 +269,8 @@ show(fig, alt="Bytes of parameters, gradient and optimizer kept on one of two ra
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import tensor_parallel
+
 show(tensor_parallel.tensor_by_hand)
 claim(f"tensor parallel by hand {equal['tensor_by_hand']:.0e}, by parallelize_module {equal['tensor_by_library']:.0e}",
       max(equal["tensor_by_hand"], equal["tensor_by_library"]) < 1e-12)
@@ -292,6 +289,8 @@ claim(f"tensor parallel by hand {equal['tensor_by_hand']:.0e}, by parallelize_mo
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import pipeline
+
 show(pipeline.gpipe)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -360,6 +359,11 @@ claim(f"DDP, four micro-batches, {training.STEPS} steps: {sent} all-reduces with
 # $\sqrt L$ layers, $L$ layers need about $2\sqrt L$ instead of $L$, for one more forward pass.
 
 # %% slideshow={"slide_type": "skip"}
+from torch.utils.checkpoint import checkpoint_sequential
+
+from shared.models.mlp import mlp
+
+
 def kept_bytes(segments, layers=36, width=64):
     """Bytes of activations that the forward pass saves for backward, parameters not counted, and the gradient."""
     model, saved = mlp(*[width] * (layers + 1), activation="tanh"), {}
@@ -402,6 +406,8 @@ claim("and the gradient is equal to the bit", torch.equal(g, same))
 # $r+1$ is complete on rank $r$: each chunk has visited all. The same walk once more hands the complete chunks around.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import collectives
+
 show(collectives.ring_all_reduce)
 
 # %% slideshow={"slide_type": "skip"}
@@ -415,6 +421,8 @@ for p, sums in ((2, two["all_reduces"]), (4, four["all_reduces"])):
 # Each worker takes $H$ steps alone (the papers' letter; no Hessian here), then all average their parameters (Stich 2019). One communication instead of $H$. Where do they end? Make the workers' data differ.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import local_sgd
+
 local_sgd.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -443,6 +451,8 @@ claim(f"four processes, 60 steps from loss {real['start']:.2f}: H = 1 ends at {r
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import simulate
+
 Hs = (1, 5, 20, 100)
 dealt = {mixed: simulate.shards(Y, 10, mixed) for mixed in (True, False)}
 ends = {mixed: np.array([f(simulate.local_sgd(f, rows, H, 400, 0.5)[-1]) for H in Hs]) for mixed, rows in dealt.items()}
@@ -474,6 +484,8 @@ show(fig, alt="Loss after 400 steps against megabytes sent: level for data at ra
 # (Douillard et al. 2023).
 
 # %% slideshow={"slide_type": "-"}
+from shared.distributed import asynchronous
+
 show(asynchronous.rounds)
 
 # %% slideshow={"slide_type": "skip"}
@@ -530,6 +542,9 @@ show(fig, alt="Histogram of staleness: the fast workers' gradients are a few upd
 # Without delay: 2, the limit of chapter 2. With $\tau = 10$: 0.15. **If every gradient is $\tau$ steps old, the rate must fall like $1/\tau$.**
 
 # %% slideshow={"slide_type": "skip"}
+from types import SimpleNamespace
+
+
 def measured_limit(delay):
     """Close in on the largest ηλ at which descent with old gradients does not grow: 61 at once, three times."""
     low, high = 0.0, 2.5
@@ -552,6 +567,8 @@ claim("the threshold holds to four digits",
 # A network is not a quadratic. Same experiment: 100 digits, 16 rates at once, two seeds, the largest rate after which the loss is below its start.
 
 # %% slideshow={"slide_type": "skip"}
+from shared.problems.networks import NetworkOracle
+
 staleness, rates = np.array([1, 2, 4, 8, 16]), np.geomspace(0.04, 1.4, 16)
 usable = np.empty((2, len(staleness)))
 for seed in range(2):
@@ -611,6 +628,8 @@ claim("200 unlocked updates by 4 processes end near 200 updates by one: within a
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.optimizers import SGD
+
 batches, grid = np.array([2, 4, 8, 16, 32, 128, 512]), np.geomspace(0.566, 12.8, 10)
 base_rate, most = 0.6, {2: 250, 4: 150, 8: 100, 16: 100, 32: 80}                # near the best for B = 2; the steps we wait
 needed, winner = {}, {}
@@ -795,9 +814,13 @@ show(fig, alt="Step time against the number of workers: waiting for all grows st
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed import compression
+
 show(compression.with_feedback)
 
 # %% slideshow={"slide_type": "skip"}
+from shared.distributed.compression import Full, Int8, Sign, TopK
+
 p = 8
 rows = simulate.shards(Y, p, mixed=True)
 ways = {"none": (Full(), False), "top 1 %": (TopK(0.01), False), "top 1 % + feedback": (TopK(0.01), True), "sign": (Sign(), False),
@@ -889,6 +912,8 @@ claim(f"DDP, 40 steps: top 1 % with feedback {lost['top 1 % + feedback']:.2f}, w
 # Most of the above in one figure: compute (six flops a parameter and token, Kaplan et al. 2020), exposed communication, bubble, memory.
 
 # %% slideshow={"slide_type": "-"}
+from shared.explorers import cost_planner
+
 cost_planner.explorer()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -904,6 +929,8 @@ cost_planner.explorer()
 # Synchronous ranks wait for each other. If one dies, the others would wait for ever. `launch` ends them all and hands you the first failure, not the noise that follows.
 
 # %% slideshow={"slide_type": "-"}
+from shared.distributed.launch import WorkerError
+
 try:
     launch("raises", processes=2, timeout=100)
 except WorkerError as error:
