@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-import shared.race as race_module
 from shared import chance
 from shared.descent import iterates, run
 from shared.optimizers import SGD, Adam
@@ -24,6 +23,7 @@ from shared.race import (
     rules,
     scores,
     table,
+    tables,
 )
 
 WIDE = Range(1e-3, 1, log=True)
@@ -304,7 +304,7 @@ def test_settings_are_random_or_a_grid_of_the_same_distribution():
 
 # ---- kept tables ---------------------------------------------------------------------------------------------------
 def test_a_table_keeps_a_comparison(monkeypatch, tmp_path):
-    monkeypatch.setattr(race_module, "TABLES", tmp_path / "tables")
+    monkeypatch.setattr(tables, "TABLES", tmp_path / "tables")
     made = []
     methods = {"a": valley(1.0), "b": valley(2.0, gradients=3)}
     make = lambda trials: made.append(trials) or compare(methods, trials=trials)

@@ -1,6 +1,6 @@
 """Less waiting and fewer bytes: local SGD, DiLoCo, a parameter server, Hogwild, compressed gradients, stragglers.
 
-The network of `training` is here a landscape on a flat vector (networks.NetworkOracle), so that an update is one line.
+The network of `training` is here a landscape on a flat vector (problems.networks.NetworkOracle), so that an update is one line.
 """
 
 import time
@@ -95,7 +95,7 @@ def diloco(every=10, steps=60, lr=3e-3, outer_lr=0.7, momentum=0.9):
 
 @experiment
 def local_sgd_is_data_parallel(steps=20, lr=0.1):
-    """Local SGD with one local step, on the shards of parallel.batches: parameters "x", to be those of plain SGD."""
+    """Local SGD with one local step, on the shards of training.batches: parameters "x", to be those of plain SGD."""
     f = oracle()
     x = f.start
     for inputs, targets in batches(steps):
