@@ -1,6 +1,6 @@
 """Less waiting and fewer bytes: local SGD, DiLoCo, a parameter server, Hogwild, compressed gradients, stragglers.
 
-The network of `training` is here a landscape on a flat vector (problems.networks.NetworkOracle), so that an update is one line.
+The network of `training` is here a landscape on a flat vector (NetworkOracle), so that an update is one line.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Curvature of networks, with and without forming a matrix; loss surfaces.
 
-`f` is a problems.networks.NetworkOracle of d parameters; x and v are NumPy vectors (d,). Products cost a few gradients, explicit
+`f` is a NetworkOracle of d parameters; x and v are NumPy vectors (d,). Products cost a few gradients, explicit
 matrices (d, d) are for small networks. The Fisher matrices are those of a classifier with the cross-entropy loss.
 """
 
