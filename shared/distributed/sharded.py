@@ -36,6 +36,7 @@ def zero(stage, steps=STEPS, batch=BATCH):
         own, whole = own.clone(), None
     opt = OPTIMIZERS["adam"]([own])
     for step, (x, y) in enumerate(examples):
+        opt.zero_grad()
         x, y = shard(x, y)
         used = (gathered(own) if stage == 3 else whole).detach().requires_grad_()
         loss = share_of_loss(functional_call(model, named(model, used), (x,)), y, batch) / p
