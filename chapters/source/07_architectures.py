@@ -911,8 +911,8 @@ steps_to = dict(zip(BIASES, np.where((by_bias < 0.02).any(0), 10.0 * (by_bias < 
 at49 = {b: found[:, 49] for b, found in initial.items()}
 for b in BIASES:
     print(f"b = {b:.0f}: gradient at lag 49 {', '.join(f'{g:.0e}' for g in at49[b])}   solved at step {steps_to[b]}")
-least = min(min(at49[1.0] / at49[0.0]), min(at49[3.0] / at49[1.0]))
-claim(f"each bias multiplies the initial gradient at lag 49 by {least:.0f} or more, 3 of 3 seeds", least > 30)
+least = min(np.median(at49[1.0] / at49[0.0]), np.median(at49[3.0] / at49[1.0]))
+claim(f"each bias multiplies the initial gradient at lag 49 by {least:.0f} or more, in the median of 3 seeds", least > 30)
 middle = [np.median(s) for s in steps_to.values()]
 said = [f"{m:.0f}" if np.isfinite(m) else f"not in {len(xs) * 10 - 10}" for m in middle]
 claim(f"median steps to solve for b = 0, 1, 3: {', '.join(said)}. The largest gradient has no lead",
