@@ -624,7 +624,7 @@ claim("200 unlocked updates by 4 processes end near 200 updates by one: within a
 #
 # <details><summary><b>Predict:</b> from B = 2 to B = 512, 256 times the work per step. How many times fewer steps, at the best rate?</summary>
 #
-# Less than ten times. Up to the **critical batch** every doubling nearly halves the steps; beyond it workers buy little (McCandlish et al. 2018).
+# Eight to ten times. Up to the **critical batch** every doubling nearly halves the steps; beyond it workers buy little (McCandlish et al. 2018).
 # </details>
 
 # %% slideshow={"slide_type": "skip"}
