@@ -873,13 +873,14 @@ fig, ax = theme.figure(8.6, 3.7)
 for name, values in lossy.items():
     colour = theme.MUTED if name == "none" else GREEN if name in kept else ORANGE
     ax.plot(np.full(3, size[name]), values, "o", color=colour)
-place = {"none": (0, -16, "center"), "int8": None, "sign": (10, 0, "left"), "top 1 %": (10, 0, "left"), "int8 + feedback": (0, 10, "center"), "PowerSGD rank 1": (0, -16, "center"),
-         "sign + feedback": (0, 10, "center"), "top 1 % + feedback": (0, -16, "center")}
+place = {"none": (0, -16, "center"), "int8": None, "sign": (10, 0, "left"), "top 1 %": (10, 0, "left"), "int8 + feedback": (0, 10, "center"), "PowerSGD rank 1": (0, 12, "center"),
+         "sign + feedback": (10, 0, "left"), "top 1 % + feedback": (0, -16, "center")}
 for name, where in place.items():
     if where:
         label = {"int8 + feedback": "int8, with or without", "none": "no compression"}.get(name, name)
         ax.annotate(label, (size[name], np.median(lossy[name])), xytext=where[:2], textcoords="offset points", ha=where[2], va="center", fontsize=9.5)
 ax.set(xscale="log", yscale="log", xlim=(200, 9000), ylim=(0.15, 1.1), xlabel="bytes that each of eight workers sends in a step", ylabel="loss after 300 steps", title="with feedback the loss is kept; int8 saves no byte")
+ax.set_xticks([300, 1000, 3000], ["300", "1000", "3000"])
 ax.set_yticks([0.2, 0.3, 0.5, 1], ["0.2", "0.3", "0.5", "1"])
 ax.minorticks_off()
 show(fig, alt="Loss against bytes a step: with error feedback all codecs reach the loss without compression, without it the top one percent and the sign end higher.")
