@@ -56,8 +56,9 @@ def test_every_split_equals_one_process():
     np.testing.assert_allclose(found["unequal"]["weighted"], x, atol=1e-12)
     assert np.abs(found["unequal"]["averaged"] - x).max() > 0.01
     kept = found["zero_by_hand"]["bytes"]
-    assert (np.diff(kept, axis=0) <= 0).all() and kept[3].sum() == pytest.approx(kept[0].sum() / 2)
-    assert found["fsdp"]["bytes"].tolist() == kept[3].tolist()
+    assert (np.diff(kept, axis=0) <= 0).all()
+    assert kept[3].sum() == pytest.approx(kept[0].sum() / 2, rel=1e-3)
+    assert found["fsdp"]["bytes"].tolist() == pytest.approx(kept[3].tolist(), rel=1e-3)
     assert found["zero_by_hand"]["alive"][:, 0].tolist() == pytest.approx(kept.sum(1).tolist(), rel=1e-3)
     assert found["accumulated"]["all_reduces"] == training.STEPS == found["accumulated"]["without"] / 4
 
