@@ -705,12 +705,12 @@ spots = data.sunspots().value
 spots = (spots - spots[:200].mean()) / spots[:200].std()
 windows, after = np.stack([spots[i:i + 20] for i in range(180)]), spots[20:200].astype(np.float32)
 
-lrs = np.array([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0])
+lrs, N = np.array([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]), 8    # rates, networks
 
 def forecast(radius, clip=np.inf, every=100):
-    """Iterates of five networks at each rate, from step to step: (100/every + 1, 5, rates, d), and their loss on all windows."""
-    nets = [NetworkOracle(Recurrent(radius, s), mse_loss, windows, after) for s in range(5)]
-    starts = np.broadcast_to(np.stack([f.start for f in nets])[:, None], (5, len(lrs), nets[0].dim))
+    """Iterates of N networks at each rate: (100/every + 1, N, rates, d), and their loss on all windows: (N, rates)."""
+    nets = [NetworkOracle(Recurrent(radius, s), mse_loss, windows, after) for s in range(N)]
+    starts = np.broadcast_to(np.stack([f.start for f in nets])[:, None], (N, len(lrs), nets[0].dim))
     batches = Clipped(MiniBatch(nets[0], 32, seed=0), max_norm=clip)
     xs = run(SGD(lrs), batches, starts, 100, every=every)
     return xs, np.nan_to_num(nets[0](xs[-1]), nan=np.inf)
@@ -719,31 +719,31 @@ wild, tamed, sound = (forecast(*setting)[1] for setting in ((2.0,), (2.0, 1.0), 
 persistence = ((windows[:, -1] - after) ** 2).mean()      # the next value is this one
 at = dict(zip(lrs, range(len(lrs))))
 exploded, behind = (~np.isfinite(wild[:, at[0.03]])).sum(), (tamed[:, at[0.03]] > persistence).sum()
-claim(f"radius 2, η = 0.03: {exploded} of 5 runs explode; clipped at 1, all 5 survive at each of {len(lrs)} rates",
-      exploded >= 4 and np.isfinite(tamed).all())
-same = np.median(sound[:, at[0.03]])
-claim(f"but alive is not well: at η = 0.03 {behind} of 5 clipped runs are worse than saying today's value again, {persistence:.2f}",
-      behind >= 3)
-claim(f"radius 1, a sound start, ends at {same:.2f} in the median, without clipping and at the same rate",
-      same < 0.6 * persistence)
+claim(f"radius 2, η = 0.03: {exploded} of {N} runs explode; clipped at 1, all {N} survive at each of {len(lrs)} rates",
+      exploded > N / 2 and np.isfinite(tamed).all())
+alive, same = np.median(tamed[:, at[0.03]]), np.median(sound[:, at[0.03]])
+claim(f"but alive is not well: at η = 0.03 {behind} of {N} clipped runs are worse than saying today's value again, {persistence:.2f}",
+      behind >= 2)
+claim(f"in the median they end at {alive:.2f}; radius 1, a sound start, at {same:.2f} without clipping and at the same rate",
+      same < 0.6 * persistence and same < 0.6 * alive)
 retuned = np.median(tamed, 0)
 claim(f"with the rate tuned again, η = {lrs[retuned.argmin()]:g}, the clipped runs get to {retuned.min():.2f}",
       retuned.min() < 0.8 * persistence)
 
 # %% slideshow={"slide_type": "skip"}
 free, (path, calm) = forecast(1.5)[1], forecast(1.5, 1.0, every=1)
-lengths = np.linalg.norm(np.diff(path[:, :, at[0.003]], axis=0), axis=-1)   # of the clipped steps at η = 0.003
-clipped_share = (lengths > 0.999 * 0.003).mean()
+lengths = np.linalg.norm(np.diff(path[:, :, 0], axis=0), axis=-1)   # of the clipped steps at η = 0.001
+clipped_share = (lengths > 0.999 * lrs[0]).mean()
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When clipping hurts
 #
 # Clipping shortens large gradients, whether they are accidents or signal.
 #
-# <details><summary><b>Predict:</b> radius 1.5, a careful rate of 0.003: no run explodes. What does clipping at 1 do?</summary>
+# <details><summary><b>Predict:</b> radius 1.5, a careful rate of 0.001, with which the plain runs learn. What does clipping at 1 do?</summary>
 #
-# At this rate it hurts. Nearly every gradient is longer than 1, so nearly every step has the length $\eta c = 0.003$, whatever the gradient says.
-# But that judges clipping by a rate chosen without it. At $\eta = 0.1$, where most plain runs explode, all clipped ones end lower.
+# At this rate it hurts. Nearly every gradient is longer than 1, so nearly every step has the length $\eta c = 0.001$, whatever the gradient says.
+# But that judges clipping by a rate chosen without it. At $\eta = 0.1$, where many plain runs explode, the clipped ones end lower than the plain ones did.
 # Clipping changes what η means: tune it again.
 # </details>
 
@@ -757,17 +757,16 @@ for ax, title, parts in ((left, "radius 2", ((wild, "plain", theme.BAD), (tamed,
     ax.set(xscale="log", yscale="log", ylim=(0.05, 30), xlabel="learning rate η", title=title)
     ax.legend(loc="upper center")
 left.set_ylabel("loss after 100 steps (top: exploded)")
-show(fig, alt="Loss after 100 steps against the rate, five seeds. Radius 2: plain runs explode, clipped ones survive, radius 1 without clipping is better. Radius 1.5: clipped is behind at small rates, works at large ones.")
+show(fig, alt="Loss after 100 steps against the rate, median and range of the seeds. Radius 2: plain runs explode, clipped ones survive, radius 1 without clipping is better. Radius 1.5: clipped is behind at small rates, works at large ones.")
 
 # %% slideshow={"slide_type": "skip"}
-slow = at[0.003]
-harm = calm[:, slow] / free[:, slow]
-claim(f"η = 0.003: {np.sum(harm > 1)} of 5 clipped runs end higher, in the median × {np.median(harm):.1f}",
-      np.sum(harm > 1) >= 4 and np.median(harm) > 1.3)
+harm = calm[:, 0] / free[:, 0]                            # at η = 0.001
+claim(f"η = 0.001: {np.sum(harm > 1)} of {N} clipped runs end higher, in the median × {np.median(harm):.1f}",
+      np.sum(harm > 1) > 0.7 * N and np.median(harm) > 1.4)
 claim(f"{clipped_share:.0%} of those steps were clipped", clipped_share > 0.8)
-lower, lost_runs = (calm[:, at[0.1]] < free[:, slow]).sum(), (~np.isfinite(free[:, at[0.1]])).sum()
-claim(f"η = 0.1: {lost_runs} of 5 plain runs explode; {lower} of 5 clipped ones end below plain at 0.003",
-      lost_runs >= 3 and lower == 5)
+lower, lost_runs = (calm[:, at[0.1]] < free[:, 0]).sum(), (~np.isfinite(free[:, at[0.1]])).sum()
+claim(f"η = 0.1: {lost_runs} of {N} plain runs explode; {lower} of {N} clipped ones end below plain at η = 0.001",
+      lost_runs > 0.3 * N and lower > 0.8 * N)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Numbers run out, too: mixed precision
