@@ -832,7 +832,7 @@ claim(f"below {level} Adam's valley is {middle['Adam'] / middle['SGD']:.1f} time
 closer = np.median(own["SGD"]) / np.median(own["Adam"]) / (np.median(width["SGD"]) / np.median(width["Adam"]))
 claim(f"measured by its own best, gradient descent's valley is {closer:.1f} times wider against Adam's than by "
       f"one line for all",
-      closer > 1.1)
+      closer > 1)
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # How wide a valley is depends on the line that you draw. With one line for all Adam's is wider than gradient descent's here, and still more than half of the four decades fail:
@@ -961,7 +961,7 @@ claim(f"16 trials: random search beats the grid in {wins['ε']:.0%} of pairs whe
 # (Both on the same test digits, for all methods alike: for a report you would take a third set, chapter 1.) Adam runs twice: with one knob, and with three.
 #
 # <details><summary><b>Predict:</b> you try one random setting of each. How often does Adam beat SGD? And after 16 trials each?</summary>
-# With one trial little more often than a coin would say. With sixteen nearly always. Adam's two more knobs change little.</details>
+# With one trial little more often than a coin would say. With sixteen most of the time. Adam's two more knobs change little.</details>
 
 # %% slideshow={"slide_type": "skip"}
 show(race.race)
@@ -998,7 +998,7 @@ for budget, values in after.items():
 beats = {budget: (v["Adam"][:, None] < v["SGD"]).mean() for budget, v in after.items()}
 claim(f"Adam beats SGD in {beats[1]:.0%} of all pairs of searchers with one trial each, in {beats[16]:.0%} with "
       f"sixteen",
-      beats[1] < 0.75 < beats[16])
+      beats[1] + 0.1 < beats[16] and beats[1] < 0.75)
 luck = result.curves((1, 16))
 claim("for every entry, an unlucky searcher with sixteen trials (the worst quarter begins at "
       + ", ".join(f"{high[1]:.2f}" for _, _, high in luck.values()) + ") beats the usual one with one trial ("

@@ -421,7 +421,7 @@ safe, best = counts[:, larger == 1.0][:, 0], counts.min(1)
 fig, ax = theme.figure(9, 3.2)
 plots.band(ax, safe, "rate 1/L", x=1 - betas, color=theme.MUTED, marker="o")
 plots.band(ax, best, "best rate", x=1 - betas, color=theme.color("Momentum"), marker="o")
-ax.set(xscale="log", xlabel="momentum β", ylabel="steps", yscale="log", title="breast cancer: steps to a millionth")
+ax.set(xscale="log", xlabel="momentum β", ylabel="steps", yscale="log", title=f"breast cancer: steps to a millionth ({limit:,}: not there yet)")
 ax.set_xticks(1 - betas, betas)
 ax.minorticks_off()
 ax.invert_xaxis()
@@ -632,14 +632,14 @@ show(FreeSGD)
 from shared import race
 from shared.optimizers.momentum import uniform
 
-T, η = 600, race.Range(0.02, 1, log=True)
+T, B, η = 600, 4, race.Range(0.05, 0.8, log=True)
 walk = lambda lr: HeavyBall(lr, 0.9)
 entries = {
     "last iterate": walk, "Lookahead": lambda lr: Lookahead(walk(lr)), "EMA": lambda lr: EMA(walk(lr), 0.98),
     "tail mean": lambda lr: EMA(walk(lr), uniform(T // 2)),
     "linear decay": lambda lr: HeavyBall(lambda k: lr * (1 - k / T), 0.9 + 0 * lr), "schedule-free": lambda lr: FreeSGD(10 * lr, 0.9),
 }
-problem = lambda seed: (MiniBatch(softmax, 8, seed), np.zeros(softmax.dim))
+problem = lambda seed: (MiniBatch(softmax, B, seed), np.zeros(softmax.dim))
 means = race.compare(race.rules({name: race.Entry(make, {"lr": η}) for name, make in entries.items()}, problem, steps=T), trials=7)
 print(means)
 
@@ -647,7 +647,7 @@ print(means)
 fig, ax = theme.figure(9, 2.9)
 for i, name in enumerate(entries):
     ax.plot(means.values(name), np.full(5, i), "o", ms=8, color=theme.SEQUENCE[i], alpha=0.8)
-ax.set(yticks=range(len(entries)), yticklabels=list(entries), xlabel=f"loss on all digits after {T} batches of 8, each at its best rate, five draws")
+ax.set(yticks=range(len(entries)), yticklabels=list(entries), xlabel=f"loss on all digits after {T} batches of {B}, each at its best rate, five draws")
 ax.invert_yaxis()
 show(fig, alt="Final losses at the best rate of each: the last iterate lies highest; EMA, tail mean, linear decay and schedule-free lie lower.")
 
@@ -655,11 +655,11 @@ show(fig, alt="Final losses at the best rate of each: the last iterate lies high
 ratios = {name: means.ratio(name, "last iterate") for name in ("EMA", "tail mean", "linear decay", "schedule-free")}
 claim("each at its best rate, of the last iterate's loss: "
       + ", ".join(f"{name} {r.median:.2f} (at most {r.high:.2f})" for name, r in ratios.items()),
-      all(r.median < 0.95 and not r.flips and not r.edge for r in ratios.values()))
+      all(r.high < 1 and not r.flips and not r.edge for r in ratios.values()))
 valley_floor = run(Nesterov(2.0, 0.95), softmax, np.zeros(softmax.dim), 1500, every=1500)[-1]
 off = {}
 for lr in (2.0, 0.5):
-    path = run(EMA(SGD(lr), uniform(500)), MiniBatch(softmax, 8, 0), valley_floor, 4000, every=2000)
+    path = run(EMA(SGD(lr), uniform(500)), MiniBatch(softmax, B, 0), valley_floor, 4000, every=2000)
     off[lr] = softmax(path[1:]) - softmax(valley_floor)
 claim(f"started at the minimum, the tail mean of the larger rate settles {off[2.0][0]:.4f} above it, and is "
       f"{off[2.0][1]:.4f} above after twice the steps; of η = 0.5 {off[0.5][1]:.0e}",
@@ -746,11 +746,11 @@ claim(f"largest curvature at equal training loss: {sharp.mean():.1f} without SAM
       (flat < 0.75 * sharp).all())
 claim(f"two instruments, Lanczos and power iteration, agree to {np.abs(again / flat - 1).max():.0%}",
       np.allclose(again, flat, rtol=0.05))
-claim(f"{wrong.mean():.0%} of the labels are wrong; test accuracy after 300 steps {end.mean():.3f} without, "
-      f"{end_sam.mean():.3f} with SAM",
-      end_sam.mean() > end.mean() and 0.25 < wrong.mean() < 0.45)
-claim(f"but plain momentum had {peak.mean():.3f} at its peak, SAM {peak_sam.mean():.3f}",
-      (peak > end_sam + 0.02).all() and abs(peak_sam.mean() - peak.mean()) < 0.03)
+claim(f"{wrong.mean():.0%} of the labels are wrong; after 300 steps {1 - end.mean():.3f} of the test digits are misread "
+      f"without, {1 - end_sam.mean():.3f} with SAM",
+      1 - end_sam.mean() < 1 - end.mean() and (wrong < 0.4).all())
+claim(f"but plain momentum misread only {1 - peak.mean():.3f} at its best, SAM {1 - peak_sam.mean():.3f}",
+      (1 - peak < 0.9 * (1 - end_sam)).all() and abs(peak_sam.mean() - peak.mean()) < 0.03)
 claim(f"ten steps asked for {counted.calls['grad']} gradients", counted.calls["grad"] == 20)
 
 # %% [markdown] slideshow={"slide_type": "-"}
