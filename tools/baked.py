@@ -1,18 +1,21 @@
 """Explorers that answer in decks and pages, without a kernel: sampled ahead, in a kernel that runs the chapter's cells.
 
-Of a chapter run its set-up and the cells that show an explorer; where an explorer uses what another cell makes, every
-cell before it. What was baked is kept in `.baked/` until those cells or the files of `shared` they used change.
+Of a chapter run its imports, its set-up and the cells that show an explorer; where one of these uses what another cell
+makes, every cell before it. What was baked is kept in `.baked/` until those cells or the files of `shared` that they
+used change.
 
 May import: run, shared (in the kernel, the bakery of live figures); tools, tools.assets, tools.caches, tools.chapter,
 tools.execution.
 """
 
+import ast
 import asyncio
 import builtins
 import contextlib
 import json
 import os
 import symtable
+from dataclasses import replace
 
 import nbformat
 
@@ -100,39 +103,54 @@ def recipe(chapter, quick):
 
 
 def needed(chapter):
-    """The cells to run so that every explorer can be made, in order.
+    """The cells to run so that every explorer can be made, in order; of some their imports only.
 
-    The set-up is enough for an explorer if it binds every name that the explorer uses, and no cell between them does.
+    The imports of all cells, the set-up and the cells that show an explorer are enough, unless one of these uses a name
+    that none of them binds, or that another statement in between binds again: then every cell before it runs too.
     """
-    setup, between, last = set(dir(builtins)), set(), 0
+    known, last, short = {*dir(builtins), "display", "get_ipython"}, 0, []
     for cell in chapter.code:
-        uses, binds = names(cell.text)
-        if "setup" in cell.tags:
-            setup |= binds
-        elif cell.shows_explorer and uses - (setup - between):
-            last = cell.number
-        if "setup" not in cell.tags:
-            between |= binds
+        if "setup" in cell.tags or cell.shows_explorer:
+            uses, binds = names(cell.text)
+            known, last = known | binds, cell.number if uses - known else last
+            short.append(cell)
+        else:
+            imports, rest = split(cell.text)
+            known = (known | names(imports)[1]) - names(rest)[1]
+            short.append(replace(cell, text=imports))
     end = max((cell.number for cell in chapter.code if cell.shows_explorer), default=0)
-    return [cell for cell in chapter.code if cell.number <= end
-            and (cell.number <= last or cell.shows_explorer or "setup" in cell.tags)]  # fmt: skip
+    cells = [cell if cell.number <= last else part for cell, part in zip(chapter.code, short)]
+    return [cell for cell in cells if cell.number <= end and cell.text]
+
+
+def split(source):
+    """A cell as its import statements and its other statements."""
+    parts = "", ""
+    with contextlib.suppress(SyntaxError):            # a magic command: neither
+        body = ast.parse(source).body
+        imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+        rest = [node for node in body if node not in imports]
+        parts = ast.unparse(ast.Module(imports, [])), ast.unparse(ast.Module(rest, []))
+    return parts
 
 
 def names(source):
-    """(names that a cell looks up in the kernel, names that it binds there)."""
+    """(names that a cell looks up before it binds them, names that it binds), statement by statement."""
     uses, binds = set(), set()
-
-    def visit(table):
-        for symbol in table.get_symbols():
-            if table.get_type() == "module" or symbol.is_global():
-                uses.update({symbol.get_name()} if symbol.is_referenced() else ())
-                binds.update({symbol.get_name()} if symbol.is_assigned() or symbol.is_imported() else ())
-        for child in table.get_children():
-            visit(child)
-
     with contextlib.suppress(SyntaxError):            # a magic command: no name
-        visit(symtable.symtable(source, "cell", "exec"))
+        for node in ast.parse(source).body:
+            found = list(symbols(symtable.symtable(ast.unparse(node), "cell", "exec")))
+            changed = {ast.unparse(part.target) for part in ast.walk(node) if isinstance(part, ast.AugAssign)}
+            uses |= ({symbol.get_name() for symbol in found if symbol.is_referenced()} | changed) - binds
+            binds |= {symbol.get_name() for symbol in found if symbol.is_assigned() or symbol.is_imported()}
     return uses, binds
+
+
+def symbols(table):
+    """The symbols of the kernel's namespace in a piece of code and in the functions in it."""
+    yield from (symbol for symbol in table.get_symbols() if table.get_type() == "module" or symbol.is_global())
+    for child in table.get_children():
+        yield from symbols(child)
 
 
 def limit(chapter):
