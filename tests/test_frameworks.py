@@ -244,7 +244,7 @@ def test_asking_for_a_missing_library_is_one_line():
 
 
 def test_nothing_heavy_is_imported_before_it_is_asked_for():
-    code = "import sys, shared.frameworks, shared.conventions; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, shared.frameworks.conventions; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "shared" in loaded and not set(loaded) & {"torch", "tensorflow", "keras", "jax", "optax", "matplotlib"}
 
