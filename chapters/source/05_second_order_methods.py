@@ -1004,7 +1004,7 @@ def to_goal(name, most=60):
         return Outcome(tune=k, final=k, seconds=seconds)
     return train
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 by_layer = compare({
     "Adam": Method(to_goal("Adam"), {"lr": Range(0.01, 0.3, log=True)}),
     "K-FAC": Method(to_goal("K-FAC"), {"lr": Range(0.03, 1, log=True), "damping": Range(1e-5, 1e-2, log=True)})}, trials=9)
@@ -1014,6 +1014,7 @@ by_matrix = compare({
 chosen = {name: {knob: float(np.median(values)) for knob, values in race.chosen(name).items()}
           for race in (by_layer, by_matrix) for name in race.tuned}
 curves = {name: [[loss for loss, _ in islice(training(seed, name, **knobs), 60)] for seed in (20, 21, 22)] for name, knobs in chosen.items()}
+display(by_layer, by_matrix)
 
 # %% slideshow={"slide_type": "subslide"}
 fig, ax = theme.figure(9, 3.4)
@@ -1026,7 +1027,6 @@ show(fig, alt="Training loss against the step for K-FAC, Shampoo, Adam and Adagr
               f"{goal} first, Adagrad last.")
 
 # %% slideshow={"slide_type": "-"}
-display(by_layer, by_matrix)
 kfac, shampoo = by_layer.ratio("K-FAC", "Adam"), by_matrix.ratio("Shampoo", "Adagrad")
 claim(f"to a loss of {goal} K-FAC needs {kfac} of Adam's steps in the median", kfac.median < 0.75 and not kfac.flips)
 claim(f"Shampoo needs {shampoo} of Adagrad's", shampoo.high < 0.6 and not shampoo.flips)
