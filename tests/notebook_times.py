@@ -1,7 +1,23 @@
-"""A pytest plugin: seconds per notebook, after the run (`-p tests.notebook_times`)."""
+"""A pytest plugin for notebooks: kernels start one at a time; seconds per notebook, after the run."""
+
+import tempfile
 from collections import defaultdict
+from pathlib import Path
+
+import nbval.kernel
+from filelock import FileLock
 
 seconds = defaultdict(float)
+start = nbval.kernel.start_new_kernel
+
+
+def one_at_a_time(**options):
+    """Two kernels that start in the same instant may choose the same port, and one of them dies."""
+    with FileLock(Path(tempfile.gettempdir()) / "course-kernel.lock"):
+        return start(**options)
+
+
+nbval.kernel.start_new_kernel = one_at_a_time
 
 
 def pytest_runtest_logreport(report):
